@@ -1,0 +1,119 @@
+"""Rebuild the tables that the package ships, from two published packages.
+
+``languages.csv.gz`` holds emoji names in 25 languages, from the npm package
+``emojibase-data``; ``japanese-vowels.csv.gz`` holds 640 spoken vowels, from the
+PyPI package ``aeon``. Each archive is fetched by name and version through its
+own client (``npm``, ``pip``) and must have the SHA-256 recorded here.
+
+    python bench/tables.py           write the tables
+    python bench/tables.py --check   compare them with the tables in place
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unicodedata
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+TABLES = Path(__file__).resolve().parents[1] / "src" / "triarch" / "data" / "tables"
+
+EMOJIBASE = "17.0.0"
+EMOJIBASE_SHA256 = "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a"
+AEON = "1.6.0"
+AEON_SHA256 = "d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409"
+
+# Every locale of the package but en-gb, es-mx and zh-hant, variants of others.
+LANGUAGES = (
+    *("bn", "da", "de", "en", "es", "et", "fi", "fr", "hi", "hu", "it", "ja", "ko"),
+    *("lt", "ms", "nb", "nl", "pl", "pt", "ru", "sv", "th", "uk", "vi", "zh"),
+)
+EVERY = 4  # keep one emoji in four, by the order of the Unicode emoji charts
+CHANNELS = 12
+DECIMALS = 3  # of the six published; the channels' deviations are 0.1 to 0.5
+
+
+def run(command: list[str], pattern: str, sha256: str, folder: Path) -> Path:
+    """Run a fetching command and return the one archive it leaves in folder."""
+    subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    (archive,) = folder.glob(pattern)
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != sha256:
+        raise SystemExit(f"{archive.name}: SHA-256 is {found}, expected {sha256}")
+    return archive
+
+
+def to_csv(rows: Iterable[list[str]]) -> bytes:
+    """Rows as UTF-8 CSV with bare line feeds."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("utf-8")
+
+
+def languages(folder: Path) -> Iterator[list[str]]:
+    """Rows emoji, language, text: one per emoji and language."""
+    command = ["npm", "pack", "--silent", f"emojibase-data@{EMOJIBASE}"]
+    archive = run(command, "emojibase-data-*.tgz", EMOJIBASE_SHA256, folder)
+    labels: dict[str, dict[str, str]] = {}
+    order: dict[str, int] = {}
+    with tarfile.open(archive) as tar:
+        for language in LANGUAGES:
+            member = tar.extractfile(f"package/{language}/data.json")
+            assert member is not None
+            # Skin variants are nested in their base; entries without an order
+            # are the 26 regional indicators, which are no emoji on their own.
+            entries = [entry for entry in json.load(member) if "order" in entry]
+            labels[language] = {entry["hexcode"]: entry["label"] for entry in entries}
+            order = {entry["hexcode"]: entry["order"] for entry in entries}
+    yield ["emoji", "language", "text"]
+    for emoji in sorted(order, key=lambda code: order[code])[::EVERY]:
+        for language in LANGUAGES:
+            text = unicodedata.normalize("NFC", labels[language][emoji].lower())
+            yield [emoji, language, text]
+
+
+def vowels(folder: Path) -> Iterator[list[str]]:
+    """Rows item, label, step, c0 to c11: one per utterance and analysis frame."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--only-binary", ":all:", f"aeon=={AEON}"]
+    archive = run(command, "aeon-*.whl", AEON_SHA256, folder)
+    series: list[str] = []
+    with zipfile.ZipFile(archive) as wheel:
+        for part in ("TRAIN", "TEST"):
+            name = f"aeon/datasets/data/JapaneseVowels/JapaneseVowels_{part}.ts"
+            text = wheel.read(name).decode("utf-8")
+            series += text.split("@data", 1)[1].split()
+    yield ["item", "label", "step", *(f"c{channel}" for channel in range(CHANNELS))]
+    for item, line in enumerate(series):
+        *channels, label = line.split(":")
+        frames = zip(*(channel.split(",") for channel in channels), strict=True)
+        for step, frame in enumerate(frames):
+            # Adding zero turns a rounded -0.0 into 0.0.
+            values = (round(float(value), DECIMALS) + 0.0 for value in frame)
+            shown = (f"{value:.{DECIMALS}f}" for value in values)
+            yield [str(item), label, str(step), *shown]
+
+
+def main() -> None:
+    check = sys.argv[1:] == ["--check"]
+    for name, rows in (("languages", languages), ("japanese-vowels", vowels)):
+        path = TABLES / f"{name}.csv.gz"
+        with tempfile.TemporaryDirectory() as folder:
+            table = to_csv(rows(Path(folder)))
+        if check and gzip.decompress(path.read_bytes()) != table:
+            raise SystemExit(f"{path.name} differs from the rebuilt table")
+        if not check:
+            with path.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, 0) as out:
+                out.write(table)
+        print(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m triarch`."""
+
+from triarch.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Plain values and small services; knows nothing of learning."""

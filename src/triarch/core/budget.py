@@ -1,0 +1,33 @@
+"""Hard limits of a choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the answer may cost. A limit that is None is no limit.
+
+    Attributes:
+        seconds: wall time of the whole command.
+        max_params: parameters of the model, tied weights once, no buffers.
+        max_size: bytes of the artifact, every file except those of `run/`.
+    """
+
+    seconds: float
+    max_params: int | None = None
+    max_size: int | None = None
+
+    @property
+    def grace(self) -> float:
+        """Seconds by which the whole command may end late at most."""
+        return max(5.0, 0.02 * self.seconds)
+
+    def broken_by(self, params: int, size: int) -> str:
+        """The first limit that a model of `params` parameters and `size` bytes breaks, in words; else ""."""
+        if self.max_params is not None and params > self.max_params:
+            return f"{params:,} parameters, limit {self.max_params:,}"
+        if self.max_size is not None and size > self.max_size:
+            return f"{size:,} bytes, limit {self.max_size:,}"
+        return ""

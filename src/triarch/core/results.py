@@ -1,0 +1,240 @@
+"""What each verb returns. The fields are the JSON names, so they are a promise."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any, Literal
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that says how good predictions are."""
+
+    name: str
+    direction: Literal["max", "min"]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds from raw input to decoded answer, batch 1."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """One architecture."""
+
+    model: str
+    family: str
+    modalities: tuple[str, ...]
+    abilities: tuple[str, ...]
+    sizes: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The architectures that this installation knows."""
+
+    models: list[ListedModel]
+
+    def to_json(self) -> Any:
+        """A plain list."""
+        return [asdict(model) for model in self.models]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model is and costs."""
+
+    model: str
+    family: str
+    summary: str
+    data: str
+    params: int
+    macs: int
+    latency_ms: Latency
+    peak_memory_bytes: int
+    artifact_bytes: int
+    threads: int
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a data set is, and what triarch would do with it."""
+
+    data: str
+    task: str
+    modality: str
+    shape: tuple[int, ...]
+    ragged: bool
+    items: int
+    classes: dict[str, int]
+    splits: dict[str, int]
+    split: str
+    metric: Metric
+    fingerprint: str
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training."""
+
+    model: str
+    metric: Metric
+    score: float
+    interval: Interval
+    n: int
+    split: str
+    steps: int
+    seconds: float
+    params: int
+    seed: int
+    threads: int
+    artifact: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The score of an artifact on data."""
+
+    metric: Metric
+    score: float
+    interval: Interval
+    n: int
+    split: str
+    artifact: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one input."""
+
+    input: str
+    label: str
+    probability: float
+    top: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers, in the order of the inputs."""
+
+    artifact: str
+    predictions: list[Prediction]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether an artifact still gives the answers it was saved with."""
+
+    artifact: str
+    ok: bool
+    difference: float
+    files: dict[str, int]
+
+
+@dataclass(frozen=True)
+class BaselineScore:
+    """A classical method on the select split."""
+
+    name: str
+    score: float | None
+    seconds: float
+    status: str = "finished"
+
+
+@dataclass
+class Candidate:
+    """One architecture/size in a race; scores are on the select split."""
+
+    model: str
+    family: str
+    params: int
+    macs: int
+    latency_ms: Latency | None = None
+    peak_memory_bytes: int | None = None
+    artifact_bytes: int | None = None
+    score: float | None = None
+    interval: Interval | None = None
+    status: str = "not run"
+    reason: str = ""
+    trials: int = 0
+    seeds: int = 0
+
+
+@dataclass(frozen=True)
+class BestBaseline:
+    """The best classical method beside the best network, on the confirm split.
+
+    Attributes:
+        difference: score of the network minus the baseline's.
+        code: lines of Python that reproduce it.
+    """
+
+    name: str
+    score: float
+    difference: float
+    interval: Interval
+    code: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer.
+
+    Attributes:
+        kind: what to use; "undecided" where the data cannot tell network and baseline apart.
+        model: the best network, whatever `kind` says.
+        difference: `model` minus `runner_up`, paired on the items of the confirm split.
+        tie: the interval of `difference` contains zero.
+        score: of the artifact, on the confirm split, opened once.
+    """
+
+    kind: Literal["network", "baseline", "undecided"]
+    model: str
+    runner_up: str | None
+    difference: float | None
+    interval: Interval | None
+    tie: bool
+    score: float
+    score_interval: Interval
+    n: int
+    split: str
+    baseline: BestBaseline | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The outcome of a race."""
+
+    task: str
+    metric: Metric
+    budget: dict[str, Any]
+    spent: dict[str, float]
+    baselines: list[BaselineScore]
+    candidates: list[Candidate]
+    verdict: Verdict
+    artifact: str
+    report: str
+    run: str
+    seed: int
+    threads: int
+    machine: dict[str, Any]
+    data: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def as_json(result: Any) -> Any:
+    """A verb's result as plain JSON values."""
+    if hasattr(result, "to_json"):
+        return result.to_json()
+    return asdict(result) if is_dataclass(result) and not isinstance(result, type) else result

@@ -1,0 +1,71 @@
+"""What a data set is: the one value from which backbones and heads take their sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Modality = Literal["image", "text", "series"]
+MODALITIES: tuple[Modality, ...] = ("image", "text", "series")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be predicted: for now one of several classes.
+
+    Attributes:
+        names: the name of each class; the target holds positions in this tuple.
+    """
+
+    kind: Literal["class"]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Facts about a data set.
+
+    Attributes:
+        shape: images (C, Y, X); series (T, C); text (T,). T is the longest item, or where items are cut.
+        ragged: whether items differ in length.
+        vocab_size: V for text, else 0.
+        items: number of items in all splits.
+        fingerprint: hash of the content; the same data has the same fingerprint anywhere.
+        split: the rule of the splits, in words.
+    """
+
+    name: str
+    modality: Modality
+    shape: tuple[int, ...]
+    target: Target
+    ragged: bool = False
+    vocab_size: int = 0
+    items: int = 0
+    fingerprint: str = ""
+    split: str = ""
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.target.names)
+
+    @property
+    def in_channels(self) -> int:
+        """C of images and series."""
+        if self.modality == "text":
+            raise ValueError("text has no channels")
+        return self.shape[0] if self.modality == "image" else self.shape[1]
+
+    @property
+    def max_len(self) -> int:
+        """T of series and text."""
+        if self.modality == "image":
+            raise ValueError("an image has no length; see layers/geometry.py for its number of patches")
+        return self.shape[0]
+
+
+def reference(modality: Modality, num_classes: int = 10) -> Spec:
+    """The data set at which sizes are nominal: a 32x32 colour image, 128 tokens, or 96 steps of one channel."""
+    target = Target("class", tuple(str(number) for number in range(num_classes)))
+    shape: tuple[int, ...] = {"image": (3, 32, 32), "text": (128,), "series": (96, 1)}[modality]
+    return Spec(f"reference-{modality}", modality, shape, target, vocab_size=256 * (modality == "text"))

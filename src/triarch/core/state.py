@@ -1,0 +1,45 @@
+"""What a causal backbone remembers between two chunks of one sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+from torch import Tensor
+
+
+@dataclass
+class State:
+    """Base of every state: fields are tensors, or tuples of tensors, whose first dimension is the row.
+
+    A chunk moves each row on by its number of real steps, so that rows of one batch may stand at different
+    positions. Padding of a chunk is on its right.
+
+    Attributes:
+        position: (B), the number of steps that each row has seen.
+    """
+
+    position: Tensor
+
+    def rows(self, index: Tensor) -> Self:
+        """The state of the rows `index`, in that order; a row may be taken more than once (beams)."""
+        return self._map(lambda tensor: tensor.index_select(0, index))
+
+    def snapshot(self) -> Self:
+        """A copy that later chunks do not change."""
+        return self._map(Tensor.clone)
+
+    def restore(self, saved: Self) -> None:
+        """Go back to `saved`, a snapshot of this state."""
+        for name, value in vars(saved.snapshot()).items():
+            setattr(self, name, value)
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        changed: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            changed[field.name] = (
+                tuple(function(part) for part in value) if isinstance(value, tuple) else function(value)
+            )
+        return replace(self, **changed)

@@ -1,0 +1,74 @@
+"""The tensors that travel through the house.
+
+Shape letters, the same in every docstring of the project:
+
+    B batch      T steps       D width        N heads      H width of one head
+    C channels   Y X rows and columns         K classes    V vocabulary
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Kind = Literal["sequence", "grid", "pyramid"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Items on their way into a model.
+
+    Attributes:
+        input: images (B C Y X), series (B T C) or token ids (B T).
+        mask: (B T), True where a step is real; None where nothing is padded. Padding is on the right.
+        target: (B), class numbers; None when the answer is not known.
+        items: (B), the row numbers of the items in their data set; None outside a data set.
+    """
+
+    input: Tensor
+    mask: Tensor | None = None
+    target: Tensor | None = None
+    items: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.input.shape[0]
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on `device`."""
+        moved = {name: value.to(device) for name, value in vars(self).items() if value is not None}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a backbone makes of a batch.
+
+    Attributes:
+        values: a sequence (B T D) or a grid (B D Y X), as `kind` says.
+        mask: (B T), True where a step of `values` is real; None where all are.
+        pooled: (B P), the architecture's own summary of the whole item.
+    """
+
+    values: Tensor
+    mask: Tensor | None
+    kind: Kind
+    pooled: Tensor
+
+
+@dataclass(frozen=True)
+class FeatureShape:
+    """What a backbone will make, known before it runs.
+
+    Attributes:
+        dim: D, the width of `Features.values`.
+        stride: input steps (or pixels) for one step of `values`.
+        pooled_dim: P, the width of `Features.pooled`.
+    """
+
+    kind: Kind
+    dim: int
+    stride: int
+    pooled_dim: int

@@ -1,0 +1,1 @@
+"""Raw files and tables → batches, and the facts about them."""

@@ -1,0 +1,164 @@
+"""Arrays, frames and `.npz` files → Source."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from triarch.core.errors import InputError, near
+from triarch.core.spec import Modality
+from triarch.data.source import Inputs, Source, check, number_labels
+
+TARGET_COLUMNS = ("label", "target", "class", "y")
+CHANNELS = (1, 3, 4)
+
+
+def from_arrays(x: Any, y: Any, name: str = "arrays", modality: Modality | None = None) -> Source:
+    """Inputs and labels in memory.
+
+    Args:
+        x: texts; images (I Y X), (I Y X C) or (I C Y X); series (I T) or (I T C), or a list of (T) or (T C).
+        y: (I) labels.
+        modality: what `x` is; None: inferred, and the notes say how.
+
+    Raises:
+        InputError: `x` or `y` cannot be read so.
+    """
+    labels, class_names = number_labels(y, name)
+    inputs, modality, scale, note = read_inputs(x, name, modality)
+    return check(Source(name, modality, inputs, labels, class_names, scale=scale, notes=[note]))
+
+
+def read_inputs(x: Any, name: str, modality: Modality | None) -> tuple[Inputs, Modality, float, str]:
+    """Raw inputs in the layout of `Source`, what they are, the value of white, and how that was inferred."""
+    if len(x) == 0:
+        raise InputError(f"{name}: there are no items")
+    ragged = not isinstance(x, np.ndarray) and not isinstance(x[0], str) and len({len(item) for item in x}) > 1
+    if ragged:
+        return [_steps(np.asarray(item), name) for item in x], "series", 1.0, "unequal lengths: series"
+    array = np.asarray(x)
+    if array.dtype.kind in "UOT":
+        texts = [str(text) for text in array.reshape(len(array), -1)[:, 0]]
+        return texts, "text", 1.0, "strings: text"
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name}: inputs of type {array.dtype} cannot be read", "numbers or strings are wanted")
+    inferred, note = _infer(array)
+    modality = modality or inferred
+    if modality == "image":
+        images = _channels_first(array, name)
+        return images, modality, _white(images), note
+    if array.ndim not in (2, 3):
+        raise InputError(f"{name}: series have shape (items, steps) or (items, steps, channels), not {array.shape}")
+    series = array.astype(np.float32)
+    return (series[..., None] if series.ndim == 2 else series), modality, 1.0, note
+
+
+def _infer(array: NDArray[Any]) -> tuple[Modality, str]:
+    shape = "x".join(map(str, array.shape[1:]))
+    if array.ndim == 4:
+        return "image", f"four dimensions ({shape} an item): images"
+    if array.ndim == 3:
+        square = array.shape[1] == array.shape[2] and array.shape[1] >= 8 and array.min() >= 0
+        if array.dtype == np.uint8 or square:
+            return (
+                "image",
+                f"{shape} an item, bytes or a square of non-negative values: images; --input says otherwise",
+            )
+        return "series", f"{shape} an item: series of {array.shape[2]} channel(s); --input says otherwise"
+    return "series", f"{shape} numbers an item: series of one channel"
+
+
+def _channels_first(array: NDArray[Any], name: str) -> NDArray[Any]:
+    if array.ndim == 3:
+        return array[:, None]
+    if array.ndim == 4 and array.shape[-1] in CHANNELS:
+        return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
+    if array.ndim == 4 and array.shape[1] in CHANNELS:
+        return array
+    raise InputError(f"{name}: shape {array.shape} is not (items, rows, columns) with 1, 3 or 4 channels")
+
+
+def _white(images: NDArray[Any]) -> float:
+    """Bytes have 255, the rest the greatest value that is there."""
+    return 255.0 if images.dtype == np.uint8 else float(max(images.max(), 1e-12))
+
+
+def _steps(item: NDArray[Any], name: str) -> NDArray[np.float32]:
+    if item.ndim not in (1, 2) or item.dtype.kind not in "biuf":
+        raise InputError(f"{name}: a series has shape (steps) or (steps, channels), not {item.shape}")
+    return (item[:, None] if item.ndim == 1 else item).astype(np.float32)
+
+
+def from_frame(
+    frame: pd.DataFrame,
+    name: str = "frame",
+    modality: Modality | None = None,
+    inputs: Sequence[str] | None = None,
+    target: str | None = None,
+) -> Source:
+    """A frame with one item a row.
+
+    Args:
+        inputs: one column of texts, or the columns of a series in their order; None: all but the target.
+        target: the column of labels; None: `label`, `target`, `class` or `y`, else the last.
+
+    Raises:
+        InputError: a column is not there, or the inputs mix texts and numbers.
+    """
+    columns = [str(column) for column in frame.columns]
+    frame = frame.set_axis(columns, axis=1)
+    if target is None:
+        target = next((column for column in TARGET_COLUMNS if column in columns), columns[-1])
+    chosen = list(inputs) if inputs else [column for column in columns if column != target]
+    for column in (*chosen, target):
+        if column not in columns:
+            raise InputError(f"{name}: there is no column {column!r}", near(column, columns))
+    if not chosen:
+        raise InputError(f"{name}: no column is left for the input", "name it with --input")
+    table = frame[chosen]
+    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in chosen]
+    if not any(numeric) and len(chosen) == 1:
+        empty = np.flatnonzero(table[chosen[0]].isna())
+        if empty.size:
+            raise InputError(f"{name}: row {empty[0]} has no {chosen[0]!r}", "fill it in or leave the row out")
+        x: Any = table[chosen[0]].astype(str).to_numpy()
+    elif all(numeric):
+        x = table.to_numpy(dtype=np.float32)
+    else:
+        raise InputError(
+            f"{name}: columns {', '.join(chosen)} are neither one text nor all numbers",
+            "name the input with --input",
+        )
+    source = from_arrays(x, frame[target].to_numpy(), name, modality)
+    source.notes.append(f"target: column {target!r}")
+    return source
+
+
+def from_npz(path: Path, modality: Modality | None = None) -> Source:
+    """A `.npz` file with `x` and `y`; nothing in it is executed.
+
+    Raises:
+        InputError: it cannot be read, or has no `x` and `y`.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for key in ("x", "y"):
+                if key not in archive:
+                    raise InputError(
+                        f"{path}: there is no array {key!r}", f"it has: {', '.join(archive.files) or 'none'}"
+                    )
+            x, y = archive["x"], archive["y"]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: cannot be read as .npz ({error})",
+            "write it with numpy.savez(path, x=…, y=…), no objects in it",
+        ) from error
+    if x.ndim == 0:
+        raise InputError(f"{path}: x is a single value", "the first dimension of x is the item")
+    return from_arrays(x, y, path.name, modality)

@@ -1,0 +1,51 @@
+"""Small real data sets that come with the package or with a dependency.
+
+A new one is a function here and a line in `BUILT_IN`; a table that ships lies in `tables/` with its licence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import as_file, files
+
+import numpy as np
+import pandas as pd
+from sklearn.datasets import load_digits
+
+from triarch.data.source import Source, check, number_labels
+
+
+def digits() -> Source:
+    """1,797 handwritten digits, 8x8 pixels, 10 classes (UCI, with scikit-learn)."""
+    data = load_digits()
+    labels, names = number_labels(data.target, "digits")
+    return check(Source("digits", "image", data.images[:, None].astype(np.float32), labels, names, scale=16.0))
+
+
+def languages() -> Source:
+    """12,025 names of 481 emojis in 25 languages; all names of one emoji are in one split (emojibase, MIT)."""
+    table = _table("languages")
+    labels, names = number_labels(table["language"].to_numpy(), "languages")
+    return check(Source("languages", "text", list(table["text"]), labels, names, groups=table["emoji"].to_numpy()))
+
+
+def japanese_vowels() -> Source:
+    """640 utterances of 9 speakers, 7 to 29 steps of 12 channels (UCI, CC BY 4.0)."""
+    table = _table("japanese-vowels")
+    channels = [column for column in table.columns if column.startswith("c")]
+    items = [item for _, item in table.groupby("item", sort=True)]
+    labels, names = number_labels([str(item["label"].iloc[0]) for item in items], "japanese-vowels")
+    inputs = [item[channels].to_numpy(dtype=np.float32) for item in items]
+    return check(Source("japanese-vowels", "series", inputs, labels, names))
+
+
+BUILT_IN: dict[str, Callable[[], Source]] = {
+    "digits": digits,
+    "languages": languages,
+    "japanese-vowels": japanese_vowels,
+}
+
+
+def _table(name: str) -> pd.DataFrame:
+    with as_file(files("triarch.data") / "tables" / f"{name}.csv.gz") as path:
+        return pd.read_csv(path, keep_default_na=False, dtype={"text": str, "label": str})

@@ -1,0 +1,35 @@
+"""What depends on the size of the input, in one place."""
+
+from __future__ import annotations
+
+from math import ceil, floor, log2
+from typing import Literal
+
+from triarch.core.spec import Spec
+
+ImageOrder = Literal["rows", "patches"]
+
+
+def patch_side(rows: int, columns: int) -> int:
+    """Side of a square patch: a power of two, 2 to 16, that makes at least 7 patches of the shorter side.
+
+    8 pixels → 2, 28 and 32 → 4, 64 and 96 → 8, from 112 on 16.
+    """
+    return 1 << min(4, max(1, floor(log2(max(1, min(rows, columns)) / 7))))
+
+
+def num_steps(spec: Spec, image: ImageOrder) -> int:
+    """T, the steps that a sequence backbone sees of one item at most."""
+    if spec.modality != "image":
+        return spec.max_len
+    _, rows, columns = spec.shape
+    if image == "rows":
+        return rows
+    side = patch_side(rows, columns)
+    return ceil(rows / side) * ceil(columns / side)
+
+
+def num_poolings(spec: Spec, wanted: int) -> int:
+    """How many times the input can be halved: at most `wanted`, and never below one position."""
+    shortest = min(spec.shape[1:]) if spec.modality == "image" else spec.max_len
+    return min(wanted, floor(log2(max(1, shortest))))

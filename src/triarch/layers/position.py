@@ -1,0 +1,76 @@
+"""Where a step stands: four ways to tell attention.
+
+- sinusoidal (Vaswani et al. 2017, arXiv 1706.03762): fixed waves added to the input;
+- learned (Gehring et al. 2017, arXiv 1705.03122): a vector for each place added to the input;
+- rotary (Su et al. 2021, arXiv 2104.09864): queries and keys are turned by an angle that grows with the place;
+- alibi (Press et al. 2022, arXiv 2108.12409): scores sink linearly with distance.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Position = Literal["sinusoidal", "learned", "rotary", "alibi"]
+
+
+class AddPosition(nn.Module):
+    """Sinusoidal or learned positions, added to (B T D); nothing for the other two.
+
+    Args:
+        max_len: places that can be learned.
+    """
+
+    def __init__(self, position: Position, dim: int, max_len: int) -> None:
+        super().__init__()
+        self.position, self.dim, self.max_len = position, dim, max_len
+        if position == "learned":
+            self.table = nn.Parameter(torch.empty(max_len, dim))
+            nn.init.normal_(self.table, std=0.02)
+
+    def forward(self, x: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
+        """Add to `x` (B T D) the positions of its steps, `places` (T) or (B T); `mask` (B T) is True where real.
+
+        Raises:
+            ValueError: positions are learned and a real step is beyond them.
+        """
+        if self.position == "sinusoidal":
+            return x + sinusoidal(places, self.dim).to(x.dtype)
+        if self.position == "learned":
+            if places.ndim == 2 or len(places) > self.max_len:
+                beyond = places >= self.max_len
+                if (beyond if mask is None else beyond & mask).any():
+                    raise ValueError(f"the sequence is longer than the {self.max_len} places that were learned")
+                places = places.clamp(max=self.max_len - 1)
+            return x + self.table[places]
+        return x
+
+
+def sinusoidal(places: Tensor, dim: int) -> Tensor:
+    """Waves (… D) of the places (…): sines at even, cosines at odd positions of the width."""
+    half = (dim + 1) // 2
+    frequency = 10_000.0 ** (-torch.arange(half, device=places.device, dtype=torch.float32) * 2 / dim)
+    angle = places[..., None].float() * frequency
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(-2)[..., :dim]
+
+
+def rotate(x: Tensor, places: Tensor) -> Tensor:
+    """Turn queries or keys (B N T H) by the angles of their places, (T) or (B T); H is even.
+
+    Halves are paired, as in Llama: width i with width i + H/2.
+    """
+    half = x.shape[-1] // 2
+    frequency = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
+    angle = places[..., None].float() * frequency
+    if angle.ndim == 3:
+        angle = angle[:, None]
+    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+def alibi_slopes(num_heads: int, device: torch.device) -> Tensor:
+    """How fast the scores of each head sink with distance: 2^(-8/N), 2^(-16/N), … (N)."""
+    return 2.0 ** (-8.0 / num_heads * torch.arange(1, num_heads + 1, device=device, dtype=torch.float32))

@@ -1,0 +1,1 @@
+"""Counts and times of any module, and the statistics of scores."""

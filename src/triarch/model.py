@@ -1,0 +1,55 @@
+"""A model is a backbone and a head, and here is the only place where one is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from triarch.core.errors import InputError
+from triarch.core.spec import Spec
+from triarch.core.types import Batch
+from triarch.layers.backbone import Backbone
+from triarch.models import registry
+from triarch.tasks.task import Task
+
+
+class Model(nn.Module):
+    """Batch → output of the task."""
+
+    def __init__(self, backbone: Backbone, head: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The head's output on the features of the whole input."""
+        features, _ = self.backbone(batch.input, batch.mask)
+        output: Tensor = self.head(features)
+        return output
+
+
+def build(architecture: str, size: str, task: Task, spec: Spec, settings: Mapping[str, Any] | None = None) -> Model:
+    """Build an untrained model; its weights are drawn from torch's generator.
+
+    Args:
+        architecture: a name of the registry.
+        size: a rung of its ladder.
+        settings: what differs from that size.
+
+    Raises:
+        InputError: unknown names, settings that do not fit together, or a modality that it does not serve.
+    """
+    found = registry.find(architecture)
+    if spec.modality in found.lacks:
+        raise InputError(
+            f"{architecture} does not serve {spec.modality}: {found.lacks[spec.modality]}",
+            f"it serves: {', '.join(found.modalities)}",
+        )
+    config = found.configure(size, settings or {})
+    try:
+        backbone = found.backbone(config, spec)
+    except ValueError as error:
+        raise InputError(f"{architecture}/{size}: {error}", "change --set settings.…") from error
+    return Model(backbone, task.head(backbone.shape, spec))

@@ -1,0 +1,167 @@
+"""The Transformer encoder: every step looks at every other.
+
+x ← x + attention(norm(x)), x ← x + W₂ gelu(W₁ norm(x)), with softmax(q kᵀ/√H) v in each head. Vaswani et al. 2017,
+"Attention is all you need" (arXiv 1706.03762), normalised before each part (Xiong et al. 2020, arXiv 2002.04745)
+unless `norm_first` is off. It wins with much data, or after pretraining, and where far-apart steps belong together;
+from scratch on little data a convolution's built-in locality is hard to beat. Causal, it looks back only and goes step
+by step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from triarch.core.spec import Spec
+from triarch.core.state import State
+from triarch.core.types import Features, FeatureShape
+from triarch.layers.attention import SelfAttention
+from triarch.layers.backbone import Backbone
+from triarch.layers.embed import Embed
+from triarch.layers.geometry import ImageOrder
+from triarch.layers.pool import last, lengths, mean
+from triarch.layers.position import AddPosition, Position
+from triarch.models.registry import Architecture
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of `encoder`; hidden_dim is the width inside the feed-forward part."""
+
+    dim: int = 32
+    depth: int = 2
+    num_heads: int = 2
+    hidden_dim: int = 128
+    position: Position = "learned"
+    pool: Literal["mean", "class"] = "mean"
+    causal: bool = False
+    norm_first: bool = True
+    image: ImageOrder = "patches"
+    dropout: float = 0.1
+
+
+@dataclass
+class EncoderState(State):
+    """Keys and values of the steps so far: for each layer (B S N H)."""
+
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+
+
+class Block(nn.Module):
+    """Attention and a feed-forward part, each on a residual path."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.norm_first = config.norm_first
+        self.attention_norm = nn.LayerNorm(config.dim)
+        self.attention = SelfAttention(config.dim, config.num_heads, config.causal, config.position, config.dropout)
+        self.feed_norm = nn.LayerNorm(config.dim)
+        self.widen = nn.Linear(config.dim, config.hidden_dim)
+        self.narrow = nn.Linear(config.hidden_dim, config.dim)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None, places: Tensor, cache: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """(B T D) → (B T D), and the cache with these steps in it."""
+        attended, cache = self.attention(self.attention_norm(x) if self.norm_first else x, mask, places, cache)
+        x = x + self.dropout(attended)
+        if not self.norm_first:
+            x = self.attention_norm(x)
+        fed = self.narrow(self.dropout(F.gelu(self.widen(self.feed_norm(x) if self.norm_first else x))))
+        x = x + self.dropout(fed)
+        return (x if self.norm_first else self.feed_norm(x)), cache
+
+
+class Encoder(Backbone):
+    """Sequence features.
+
+    Raises:
+        ValueError: causal with a class token, which would have to see the future.
+    """
+
+    def __init__(self, config: Config, spec: Spec) -> None:
+        super().__init__()
+        if config.causal and config.pool == "class":
+            raise ValueError("a causal encoder has no class token: pool must be 'mean', its summary is the last step")
+        self.causal, self.num_heads, self.head_dim = (
+            config.causal,
+            config.num_heads,
+            config.dim // config.num_heads,
+        )
+        self.embed = Embed(spec, config.dim, image=config.image)
+        self.class_token = nn.Parameter(torch.zeros(config.dim)) if config.pool == "class" else None
+        self.position = AddPosition(config.position, config.dim, self.embed.max_len + (self.class_token is not None))
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(config.dim) if config.norm_first else nn.Identity()
+        self.shape = FeatureShape("sequence", config.dim, self.embed.stride, config.dim)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        state: State | None = None,
+        context: Features | None = None,
+    ) -> tuple[Features, State | None]:
+        """(B T), (B T C) or (B C Y X) → values (B T D)."""
+        values = self.embed(x)
+        if isinstance(state, EncoderState):
+            values, state = self._chunk(values, mask, state)
+            return Features(values, mask, "sequence", last(values, mask)), state
+        seen = mask
+        if self.class_token is not None:
+            values = torch.cat((self.class_token.expand(len(values), 1, -1), values), dim=1)
+            seen = None if mask is None else F.pad(mask, (1, 0), value=True)
+        places = torch.arange(values.shape[1], device=values.device)
+        values = self.dropout(self.position(values, places, seen))
+        for block in self.blocks:
+            values, _ = block(values, seen, places)
+        values = self.norm(values)
+        if self.class_token is not None:
+            return Features(values[:, 1:], mask, "sequence", values[:, 0]), None
+        return Features(values, mask, "sequence", (last if self.causal else mean)(values, mask)), None
+
+    def _chunk(self, values: Tensor, mask: Tensor | None, state: EncoderState) -> tuple[Tensor, EncoderState]:
+        places = state.position[:, None] + torch.arange(values.shape[1], device=values.device)
+        steps = lengths(values, mask)
+        values = self.dropout(self.position(values, places, mask))
+        caches = []
+        for block, *cache in zip(self.blocks, state.keys, state.values):
+            values, after = block(values, mask, places, tuple(cache))
+            caches.append(after)
+        keys, kept = zip(*caches)
+        return self.norm(values), EncoderState(state.position + steps, keys, kept)
+
+    def start(self, batch_size: int, device: torch.device | str = "cpu") -> EncoderState:
+        """An empty cache."""
+        if not self.causal:
+            super().start(batch_size, device)
+        empty = torch.zeros(batch_size, 0, self.num_heads, self.head_dim, device=device)
+        return EncoderState(
+            position=torch.zeros(batch_size, dtype=torch.long, device=device),
+            keys=(empty,) * len(self.blocks),
+            values=(empty,) * len(self.blocks),
+        )
+
+
+ARCHITECTURE = Architecture(
+    family="transformer",
+    config=Config,
+    backbone=Encoder,
+    sizes={
+        "nano": {},
+        "micro": {"dim": 64, "depth": 4, "num_heads": 4, "hidden_dim": 256},
+        "tiny": {"dim": 192, "depth": 6, "num_heads": 6, "hidden_dim": 768},
+        "small": {"dim": 384, "depth": 12, "num_heads": 6, "hidden_dim": 1536},
+        "base": {"dim": 768, "depth": 12, "num_heads": 12, "hidden_dim": 3072},
+        "large": {"dim": 1024, "depth": 24, "num_heads": 16, "hidden_dim": 4096},
+    },
+    learning_rates=(3e-4, 3e-3),
+    causal={"causal": True},
+)

@@ -1,0 +1,1 @@
+"""Which architecture: baselines, candidates, the race between them, the verdict and its report."""

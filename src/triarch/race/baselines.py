@@ -1,0 +1,181 @@
+"""Classical methods of scikit-learn, the bar that a network has to clear.
+
+They run in a process of their own, which can be ended when their time is over: `python -m triarch.race.baselines
+FOLDER`. It is given no labels but those of the training split.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC, LinearSVC
+
+from triarch.core.files import write_bytes, write_text
+from triarch.core.spec import Modality
+from triarch.data.dataset import Dataset
+
+SVM_ITEMS = 10_000
+POLL = 0.05
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A classical method.
+
+    Attributes:
+        imports, expression: the lines of Python that make it.
+        make: what they make.
+    """
+
+    name: str
+    imports: str
+    expression: str
+    make: Callable[[], Any]
+
+    def code(self, data: str) -> str:
+        """A program that reproduces its score on the confirm split; `data` is Python for the data."""
+        return (
+            f"import triarch\n{self.imports}\n\n"
+            f"data = triarch.prepare(triarch.open_source({data}))\n"
+            f"model = {self.expression}.fit(*data.table('train'))\n"
+            f"print(model.score(*data.table('confirm')))"
+        )
+
+
+TFIDF = "TfidfVectorizer(analyzer='char', ngram_range=(1, 4), sublinear_tf=True)"
+TFIDF_IMPORTS = (
+    "from sklearn.feature_extraction.text import TfidfVectorizer\nfrom sklearn.pipeline import make_pipeline"
+)
+
+
+def _tfidf() -> TfidfVectorizer:
+    return TfidfVectorizer(analyzer="char", ngram_range=(1, 4), sublinear_tf=True)
+
+
+MAJORITY = Baseline(
+    "majority", "from sklearn.dummy import DummyClassifier", "DummyClassifier(strategy='most_frequent')",
+    lambda: DummyClassifier(strategy="most_frequent"),
+)  # fmt: skip
+LOGISTIC = Baseline(
+    "logistic regression", "from sklearn.linear_model import LogisticRegression", "LogisticRegression(max_iter=300)",
+    lambda: LogisticRegression(max_iter=300),
+)  # fmt: skip
+NEAREST = Baseline(
+    "1-NN", "from sklearn.neighbors import KNeighborsClassifier", "KNeighborsClassifier(n_neighbors=1)",
+    lambda: KNeighborsClassifier(n_neighbors=1),
+)  # fmt: skip
+SVM = Baseline("RBF-SVM", "from sklearn.svm import SVC", "SVC(C=10)", lambda: SVC(C=10))
+TFIDF_SVM = Baseline(
+    "TF-IDF + linear SVM", f"{TFIDF_IMPORTS}\nfrom sklearn.svm import LinearSVC",
+    f"make_pipeline({TFIDF}, LinearSVC())", lambda: make_pipeline(_tfidf(), LinearSVC()),
+)  # fmt: skip
+TFIDF_LOGISTIC = Baseline(
+    "TF-IDF + logistic regression", f"{TFIDF_IMPORTS}\nfrom sklearn.linear_model import LogisticRegression",
+    f"make_pipeline({TFIDF}, LogisticRegression(max_iter=300))",
+    lambda: make_pipeline(_tfidf(), LogisticRegression(max_iter=300)),
+)  # fmt: skip
+BASELINES = {
+    baseline.name: baseline for baseline in (MAJORITY, NEAREST, LOGISTIC, SVM, TFIDF_SVM, TFIDF_LOGISTIC)
+}  # fmt: skip
+
+
+def suited(modality: Modality, train_items: int) -> list[str]:
+    """The names of the methods to run, quick ones first."""
+    if modality == "text":
+        return [MAJORITY.name, TFIDF_SVM.name, TFIDF_LOGISTIC.name]
+    quick = [MAJORITY.name, NEAREST.name]
+    return [*quick, SVM.name, LOGISTIC.name] if train_items < SVM_ITEMS else [*quick, LOGISTIC.name]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a method predicts: class numbers of the items of both splits."""
+
+    name: str
+    seconds: float
+    select: NDArray[np.int64]
+    confirm: NDArray[np.int64]
+
+
+def run(names: Sequence[str], dataset: Dataset, folder: Path, seconds: float, threads: int) -> Iterator[Fitted]:
+    """Fit the methods in a fresh process, and yield each as it is ready, until `seconds` are over."""
+    end = time.perf_counter() + seconds
+    x, y = dataset.table("train")
+    tables = {"train": x, "select": dataset.table("select")[0], "confirm": dataset.table("confirm")[0]}
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, table in tables.items():
+        _write(folder / split, table)
+    np.save(folder / "labels.npy", y)
+    write_text(folder / "names.json", json.dumps(list(names)))
+    command = [sys.executable, "-m", "triarch.race.baselines", str(folder)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    waiting = list(names)
+    try:
+        while waiting:
+            running = process.poll() is None
+            while waiting and result_path(folder, waiting[0]).exists():
+                yield read(folder, waiting.pop(0))
+            if not running or time.perf_counter() > end:
+                break
+            time.sleep(POLL)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def result_path(folder: Path, name: str) -> Path:
+    """Where the predictions of a method lie."""
+    return folder / f"{name.replace(' ', '-')}.npz"
+
+
+def read(folder: Path, name: str) -> Fitted:
+    """The predictions of a method that was run."""
+    with np.load(result_path(folder, name), allow_pickle=False) as stored:
+        return Fitted(name, float(stored["seconds"]), stored["select"], stored["confirm"])
+
+
+def _write(stem: Path, table: NDArray[np.float32] | list[str]) -> None:
+    if isinstance(table, list):
+        write_text(stem.with_suffix(".json"), json.dumps(table))
+    else:
+        np.save(stem.with_suffix(".npy"), table)
+
+
+def _read(stem: Path) -> Any:
+    if stem.with_suffix(".json").exists():
+        return json.loads(stem.with_suffix(".json").read_text())
+    return np.load(stem.with_suffix(".npy"), allow_pickle=False)
+
+
+def main(folder: Path) -> None:
+    """Fit every method in `names.json`, write its predictions as soon as they are there."""
+    labels = np.load(folder / "labels.npy", allow_pickle=False)
+    train, select, confirm = (_read(folder / split) for split in ("train", "select", "confirm"))
+    for name in json.loads((folder / "names.json").read_text()):
+        begin = time.perf_counter()
+        model = BASELINES[name].make().fit(train, labels)
+        made = {"select": model.predict(select), "confirm": model.predict(confirm)}
+        buffer = io.BytesIO()
+        np.savez(buffer, seconds=time.perf_counter() - begin, **made)
+        write_bytes(result_path(folder, name), buffer.getvalue())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,121 @@
+"""Who may race: every architecture and size that serves the data and keeps the limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from triarch.core.budget import Budget
+from triarch.core.errors import InputError
+from triarch.core.files import folder_bytes
+from triarch.core.results import Candidate
+from triarch.data.dataset import Dataset
+from triarch.measure.count import macs, params, weight_bytes
+from triarch.model import Model, build
+from triarch.models import registry
+from triarch.ship.artifact import Artifact, new_config, save
+from triarch.tasks.task import Task
+
+# What safetensors writes about one tensor, its name included, is well below this.
+BYTES_PER_TENSOR = 200
+CARD_BYTES = 4_096
+FIRST_SIZES = ("micro", "classic", "nano", "tiny", "small", "base", "large")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A candidate and what can be told before it is trained."""
+
+    architecture: registry.Architecture
+    size: str
+    counted: Candidate
+
+    @property
+    def model(self) -> str:
+        """architecture/size."""
+        return self.counted.model
+
+
+def entries(dataset: Dataset, task: Task) -> list[Entry]:
+    """Every architecture and size that serves the data, counted on the meta device."""
+    found = []
+    common = _common_bytes(dataset, task)
+    batch = dataset.batch(dataset.longest).to("meta")
+    for name in registry.names():
+        architecture = registry.find(name)
+        if dataset.spec.modality in architecture.lacks:
+            continue
+        for size in architecture.sizes:
+            with torch.device("meta"):
+                model = build(name, size, task, dataset.spec)
+            counted = Candidate(
+                model=f"{name}/{size}",
+                family=architecture.family,
+                params=params(model),
+                macs=macs(model, lambda model=model: model(batch)),  # type: ignore[misc]
+                artifact_bytes=common + weight_bytes(model) + BYTES_PER_TENSOR * len(model.state_dict()),
+            )
+            found.append(Entry(architecture, size, counted))
+    return found
+
+
+def within(budget: Budget, all_entries: list[Entry]) -> list[Entry]:
+    """Those that keep the limits; the others are told why they do not.
+
+    Raises:
+        InputError: none does; it names the nearest.
+    """
+    allowed = []
+    for entry in all_entries:
+        broken = budget.broken_by(entry.counted.params, entry.counted.artifact_bytes or 0)
+        if broken:
+            entry.counted.status, entry.counted.reason = "over budget", broken
+        else:
+            allowed.append(entry)
+    if not allowed:
+        nearest = min(all_entries, key=lambda entry: _excess(budget, entry.counted))
+        raise InputError(
+            f"no model keeps the limits; the nearest is {nearest.model} with {nearest.counted.params:,} parameters"
+            f" and {nearest.counted.artifact_bytes:,} bytes",
+            f"raise the limit: --max-params {nearest.counted.params} --max-size {nearest.counted.artifact_bytes}",
+        )
+    return allowed
+
+
+def in_order(family: list[Entry]) -> list[Entry]:
+    """A family's candidates, the first to race first: every architecture at one size before any at the next."""
+    rank = {size: number for number, size in enumerate(FIRST_SIZES)}
+    return sorted(family, key=lambda entry: (rank.get(entry.size, len(rank)), entry.model))
+
+
+def save_untrained(entry: Entry, dataset: Dataset, task: Task, folder: Path) -> None:
+    """The artifact as it will be, but with weights as they are drawn: its cost does not depend on them."""
+    model = build(entry.architecture.name, entry.size, task, dataset.spec)
+    _save(model, entry.architecture.name, entry.size, dataset, task, folder)
+
+
+def _save(model: Model, name: str, size: str, dataset: Dataset, task: Task, folder: Path) -> None:
+    config = new_config(name, size, {}, task, dataset.spec)
+    sample = dataset.source.take(dataset.splits["train"][:4])
+    save(Artifact(config, model, task, dataset.preprocessor), folder, "-" * CARD_BYTES, sample)
+
+
+def _common_bytes(dataset: Dataset, task: Task) -> int:
+    """Bytes of an artifact of this data besides the weights."""
+    name = next(name for name in registry.names() if dataset.spec.modality not in registry.find(name).lacks)
+    size = next(iter(registry.find(name).sizes))
+    model = build(name, size, task, dataset.spec)
+    with TemporaryDirectory() as folder:
+        _save(model, name, size, dataset, task, Path(folder))
+        return folder_bytes(Path(folder)) - (Path(folder) / "model.safetensors").stat().st_size
+
+
+def _excess(budget: Budget, counted: Candidate) -> float:
+    """By which factor the worst limit is broken."""
+    return max(
+        counted.params / budget.max_params if budget.max_params else 0,
+        (counted.artifact_bytes or 0) / budget.max_size if budget.max_size else 0,
+    )

@@ -1,0 +1,229 @@
+"""The whole of a choice: baselines, costs, heats, finals, verdict, artifact, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from triarch.core.files import folder_bytes, write_json, write_text
+from triarch.core.machine import this_machine
+from triarch.core.results import BaselineScore, Candidate, Choice, Verdict, as_json
+from triarch.data.dataset import Dataset
+from triarch.measure.count import params
+from triarch.measure.statistics import paired_difference
+from triarch.race import baselines
+from triarch.race.candidates import Entry, save_untrained
+from triarch.race.plan import BASELINES, HALVING, MEASURING, Heat
+from triarch.race.race import Race, trial_key
+from triarch.race.report import Curve, Mistake, report
+from triarch.race.verdict import Winner, baseline_values, judge
+from triarch.ship.artifact import Artifact, new_config, save
+from triarch.ship.card import card
+from triarch.ship.probe import Reading, measure_apart
+from triarch.training.recipe import Recipe, to_yaml
+
+
+def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str) -> Choice:
+    """Run what is left of a race, and write its artifact and report.
+
+    Args:
+        entries: all candidates, for the table.
+        allowed: those that keep the limits.
+        data: Python for the data, for the lines that reproduce a baseline.
+    """
+    scores, fitted = _baselines(race)
+    race.reporter.say(_summary(scores))
+    planned = race.heats(allowed, HALVING * (1 - MEASURING) * race.left)
+    _costs(race, [entry for heat in planned for entry in allowed if entry.model in heat.models])
+    finalists = []
+    for heat in planned:
+        survivor = race.halve(heat)
+        if survivor:
+            finalists.append(survivor)
+            race.reporter.say(f"{heat.family}: {survivor.model} goes to the final, learning rate {survivor.lr:.2g}")
+    finals = race.finals(finalists)
+    verdict, winner = judge(race, finals, scores, fitted, data)
+    _note(race, entries, planned, finals, verdict)
+    _save_artifact(race, winner, verdict)
+    folder = race.run.parent
+    for entry in entries:
+        if entry.model == winner.model:
+            entry.counted.artifact_bytes = folder_bytes(folder)
+    choice = Choice(
+        task=race.task.name,
+        metric=race.task.primary,
+        budget=asdict(race.budget),
+        spent={"seconds": round(race.elapsed, 1)},
+        baselines=scores,
+        candidates=_sorted([entry.counted for entry in entries]),
+        verdict=verdict,
+        artifact=str(folder),
+        report=str(race.run / "report.html"),
+        run=str(race.run),
+        seed=race.base.seed,
+        threads=race.base.threads,
+        machine=asdict(this_machine()),
+        data=race.dataset.spec.name,
+        notes=race.dataset.source.notes,
+    )
+    write_text(race.run / "report.html", report(choice, _curves(finals, entries), _mistakes(race.dataset, winner)))
+    choice.spent["seconds"] = round(race.elapsed, 1)
+    write_json(race.run / "choice.json", as_json(choice))
+    return choice
+
+
+def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fitted]]:
+    folder, dataset = race.run / "baselines", race.dataset
+    names = baselines.suited(dataset.spec.modality, len(dataset.splits["train"]))
+
+    def score(fitted: baselines.Fitted) -> dict[str, Any]:
+        values = baseline_values(race.task, dataset, "select", fitted.select)
+        return {"score": float(values.mean(dtype=np.float64)), "seconds": fitted.seconds}
+
+    def fit() -> dict[str, Any]:
+        missing = [name for name in names if race.ledger.get(f"baseline/{name}") is None]
+        for fitted in baselines.run(missing, dataset, folder, BASELINES * race.budget.seconds, race.base.threads):
+            race.once(f"baseline/{fitted.name}", partial(score, fitted))
+            race.reporter.update(race.elapsed / race.budget.seconds, f"baseline {fitted.name}")
+        return {}
+
+    race.once("baselines", fit)
+    scores, done = [], {}
+    for name in names:
+        record = race.ledger.get(f"baseline/{name}")
+        if record is None:
+            scores.append(BaselineScore(name, None, 0.0, "not ready in its time"))
+        else:
+            scores.append(BaselineScore(name, record.result["score"], record.result["seconds"]))
+            done[name] = baselines.read(folder, name)
+    return scores, done
+
+
+def _costs(race: Race, entries: list[Entry]) -> None:
+    """Measure latency, memory and size of those that race, the small ones first, as far as their time goes."""
+
+    def measure() -> dict[str, Any]:
+        race.reporter.update(race.elapsed / race.budget.seconds, "measuring latency and memory")
+        folders = {}
+        for entry in sorted(entries, key=lambda entry: entry.counted.macs):
+            folder = race.run / "untrained" / entry.model.replace("/", "-")
+            save_untrained(entry, race.dataset, race.task, folder)
+            folders[folder] = entry.model
+        limit = max(5.0, MEASURING * race.budget.seconds)
+        readings = measure_apart(list(folders), race.base.threads, limit)
+        for path in sorted((race.run / "untrained").rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+        return {folders[folder]: asdict(reading) for folder, reading in readings.items()}
+
+    readings = TypeAdapter(dict[str, Reading]).validate_python(race.once("costs", measure))
+    for entry in entries:
+        if entry.model in readings:
+            reading, counted = readings[entry.model], entry.counted
+            counted.latency_ms = reading.latency_ms
+            counted.peak_memory_bytes = reading.peak_memory_bytes
+            counted.artifact_bytes = reading.artifact_bytes
+
+
+def _note(
+    race: Race,
+    entries: Sequence[Entry],
+    planned: list[Heat],
+    finals: dict[str, list[dict[str, Any]]],
+    verdict: Verdict,
+) -> None:
+    """Write into the candidates how far each came."""
+    heats = {model: heat for heat in planned for model in heat.models}
+    for entry in entries:
+        counted = entry.counted
+        if entry.model not in heats:
+            continue
+        heat = heats[entry.model]
+        counted.trials = len(heat.rates[entry.model])
+        rungs = [
+            record.result
+            for number in range(len(heat.rungs))
+            for rate in heat.rates[entry.model]
+            if (record := race.ledger.get(trial_key(heat.family, entry.model, rate, number)))
+        ]
+        scored = [result for result in rungs if result["score"] is not None]
+        if scored:
+            best = max(scored, key=lambda result: result["score"])
+            counted.score, counted.interval = best["score"], tuple(best["interval"])
+        counted.status = "eliminated" if scored else "diverged"
+        counted.reason = f"out after {_longest(race, heat, entry.model)} of {len(heat.rungs)} rungs"
+        done = [result for result in finals.get(entry.model, []) if result["score"] is not None]
+        if done:
+            values = np.array([result["values"] for result in done])
+            difference = paired_difference(values, np.zeros((1, values.shape[1])))
+            counted.score, counted.interval, counted.seeds = difference.mean, difference.interval, len(done)
+            place = {verdict.model: "winner", verdict.runner_up: "runner-up"}
+            counted.status = place.get(entry.model, "finalist")
+            counted.reason = f"the best {counted.family}"
+
+
+def _longest(race: Race, heat: Heat, model: str) -> int:
+    return max(
+        number + 1
+        for number in range(len(heat.rungs))
+        for rate in heat.rates[model]
+        if number == 0 or race.ledger.get(trial_key(heat.family, model, rate, number))
+    )
+
+
+def _sorted(candidates: list[Candidate]) -> list[Candidate]:
+    """The winner, the runner-up, finalists, then the rest, each by score."""
+    order = {"winner": 0, "runner-up": 1, "finalist": 2, "eliminated": 3, "diverged": 4, "not run": 5}
+    return sorted(candidates, key=lambda one: (order.get(one.status, 6), -(one.score or 0.0), one.params))
+
+
+def _save_artifact(race: Race, winner: Winner, verdict: Verdict) -> None:
+    dataset, folder = race.dataset, race.run.parent
+    recipe = Recipe(**winner.recipe)
+    name, _, size = winner.model.partition("/")
+    config = new_config(name, size, recipe.settings, race.task, dataset.spec)
+    text = card(
+        winner.model, dataset.spec, race.task.primary, verdict.score, verdict.score_interval, verdict.n,
+        verdict.split, params(winner.network), to_yaml(recipe),
+    )  # fmt: skip
+    sample = dataset.source.take(dataset.splits["train"][:4])
+    save(Artifact(config, winner.network, race.task, dataset.preprocessor), folder, text, sample)
+    write_text(race.run / "recipe.yaml", to_yaml(recipe))
+
+
+def _curves(finals: dict[str, list[dict[str, Any]]], entries: Sequence[Entry]) -> list[Curve]:
+    families = {entry.model: entry.counted.family for entry in entries}
+    return [
+        Curve(model, families[model], result["seed"], [tuple(point) for point in result["curve"]])
+        for model, results in finals.items()
+        for result in results
+    ]
+
+
+def _mistakes(dataset: Dataset, winner: Winner) -> list[Mistake]:
+    """The items of confirm that the artifact gets wrong, the most confident first."""
+    answers = winner.confirm.answers
+    labels = dataset.source.labels[winner.confirm.items]
+    wrong = np.flatnonzero(answers.argmax(axis=1) != labels)
+    wrong = wrong[np.argsort(-answers[wrong].max(axis=1), kind="stable")]
+    names = dataset.spec.target.names
+    mistakes = []
+    for position in wrong:
+        item = int(winner.confirm.items[position])
+        content = dataset.source.inputs[item]
+        if not isinstance(content, str):
+            content = np.asarray(content, dtype=np.float32) / dataset.source.scale
+        answer = int(answers[position].argmax())
+        mistakes.append(
+            Mistake(item, content, names[labels[position]], names[answer], float(answers[position, answer]))
+        )
+    return mistakes
+
+
+def _summary(scores: list[BaselineScore]) -> str:
+    told = [f"{score.name} {score.score:.3f}" if score.score is not None else f"{score.name} –" for score in scores]
+    return f"baselines on select: {', '.join(told)}"

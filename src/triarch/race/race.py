@@ -1,0 +1,271 @@
+"""The race: successive halving inside each family, then finals on several seeds.
+
+Jamieson, Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization" (arXiv 1502.07943),
+with one survivor for each family, because early scores mislead across families. Trials run in the stable phase of their
+schedule and are scored by an average of their weights, so that a rung pauses one and the next goes on with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from safetensors.torch import save as save_tensors
+
+from triarch.core.budget import Budget
+from triarch.core.errors import Interrupted
+from triarch.core.files import write_bytes, write_text
+from triarch.core.interrupt import Stop
+from triarch.core.progress import Reporter
+from triarch.core.record import Ledger, Record
+from triarch.data.dataset import Dataset
+from triarch.measure.statistics import score_interval
+from triarch.race.candidates import Entry
+from triarch.race.plan import Heat, heats, reserve, seeds
+from triarch.race.trial import Trial
+from triarch.tasks.task import Task
+from triarch.training.loop import Diverged, Trainer
+from triarch.training.recipe import Recipe
+from triarch.training.start import finished
+
+RUNG_ITEMS = 2_000
+TRIAL_AVERAGE = 0.99
+CURVE_POINTS = 12
+CURVE_SHARE = 0.02
+HEARTBEAT = 0.5
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A family's survivor: its model and learning rate."""
+
+    model: str
+    family: str
+    lr: float
+
+
+class Race:
+    """A race in the folder `run`; every finished piece of work is in its ledger and never done twice.
+
+    Args:
+        base: what all trainings have in common.
+    """
+
+    def __init__(
+        self, run: Path, budget: Budget, dataset: Dataset, task: Task, base: Recipe,
+        reporter: Reporter, stop: Stop, began: float,
+    ) -> None:  # fmt: skip
+        self.run, self.budget, self.dataset, self.task, self.base = run, budget, dataset, task, base
+        self.reporter, self.stop = reporter, stop
+        self.ledger = Ledger(run / "records.jsonl")
+        self._clock = run / "clock"
+        self._offset = max(self.ledger.elapsed, self._heard()) - began
+        self._beat = 0.0
+        self._trials: dict[str, Trial] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the whole command, interruptions left out."""
+        return time.perf_counter() + self._offset
+
+    @property
+    def left(self) -> float:
+        """Seconds until the end must be prepared."""
+        return self.budget.seconds - reserve(self.budget) - self.elapsed
+
+    def once(self, key: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The result of `work`: from the ledger, or done now and recorded."""
+        record = self.ledger.get(key)
+        if record is None:
+            begin = self.elapsed
+            result = work()
+            now = self.elapsed
+            record = self.ledger.append(Record(key, result, now - begin, now, self.base.threads))
+        return record.result
+
+    def heats(self, entries: list[Entry], seconds: float) -> list[Heat]:
+        """The plan of the halving."""
+
+        def make() -> dict[str, Any]:
+            planned = heats(entries, self.dataset, self.task, self.base, seconds)
+            reasons = {entry.model: entry.counted.reason for entry in entries if entry.counted.reason}
+            return {"heats": [asdict(heat) for heat in planned], "reasons": reasons}
+
+        plan = self.once("plan", make)
+        for entry in entries:
+            entry.counted.reason = plan["reasons"].get(entry.model, "")
+        return TypeAdapter(list[Heat]).validate_python(plan["heats"])
+
+    def halve(self, heat: Heat) -> Finalist | None:
+        """Run a family's trials down to one; None where every one diverged."""
+        alive = [(model, rate) for model in heat.models for rate in heat.rates[model]]
+        for number, count in enumerate(heat.rungs):
+            results = []
+            for position, (model, rate) in enumerate(alive):
+                spent = sum(record.seconds for record in self.ledger if _of(record, heat))
+                due = heat.seconds * (number + 1) / len(heat.rungs)
+                slot = max(0.1, (due - spent) / (count - position))
+                last = number + 1 == len(heat.rungs)
+                work = partial(self._rung, model, rate, number, slot, last)
+                result = self.once(trial_key(heat.family, model, rate, number), work)
+                results.append(result)
+            ranked = sorted(zip(alive, results), key=lambda pair: _rank(pair[1]), reverse=True)
+            survivors = heat.rungs[number + 1] if number + 1 < len(heat.rungs) else 1
+            for (model, rate), _ in ranked[survivors:]:
+                self._drop(model, rate)
+            alive = [trial for trial, result in ranked[:survivors] if result["score"] is not None]
+        if not alive:
+            return None
+        self._drop(*alive[0])
+        return Finalist(alive[0][0], heat.family, alive[0][1])
+
+    def finals(self, finalists: list[Finalist]) -> dict[str, list[dict[str, Any]]]:
+        """Train each finalist from scratch on fresh seeds, all for the same time; model → results."""
+        count = self.once("seeds", lambda: {"seeds": seeds(self.left, len(finalists))})["seeds"]
+        runs = [(finalist, seed) for seed in range(1, count + 1) for finalist in finalists]
+        results: dict[str, list[dict[str, Any]]] = {finalist.model: [] for finalist in finalists}
+        for position, (finalist, seed) in enumerate(runs):
+            slot = max(0.3, self.left / (len(runs) - position))
+            result = self.once(final_key(finalist.model, seed), partial(self._final, finalist, seed, slot))
+            results[finalist.model].append(result)
+        return results
+
+    def weights_path(self, model: str, seed: int) -> Path:
+        """Where a final left its weights."""
+        return self.run / "finals" / f"{model.replace('/', '-')}-{seed}.safetensors"
+
+    def _rung(self, model: str, rate: float, number: int, slot: float, last: bool) -> dict[str, Any]:
+        self._say(f"{model}, learning rate {rate:.2g}")
+        key = f"{model}@{rate:.3g}"
+        if key not in self._trials:
+            recipe = self._recipe(model, rate, self.base.seed).model_copy(update={"average": TRIAL_AVERAGE})
+            self._trials[key] = Trial(recipe, self.dataset, self.task)
+            if number:
+                self._trials[key].load(self._checkpoint(model, rate))
+        trial = self._trials[key]
+        rows = self._rung_rows()
+        begin = time.perf_counter()
+        trial.scores(rows)
+        evaluation = time.perf_counter() - begin
+        until = trial.trainer.elapsed + max(0.1, slot - 2 * evaluation)
+        try:
+            trial.run(until, finish=False, after_step=self._after_step)
+        except Diverged as error:
+            return {
+                "score": None,
+                "loss": None,
+                "steps": error.step,
+                "interval": None,
+                "status": f"diverged: {error}",
+            }
+        self._check()
+        scores = trial.scores(rows)
+        if not last:
+            trial.save(self._checkpoint(model, rate))
+        values = scores.metrics[self.task.primary.name]
+        return {
+            "score": scores.mean(self.task.primary.name), "loss": scores.mean("loss"),
+            "steps": trial.trainer.step, "interval": score_interval(values), "status": "",
+        }  # fmt: skip
+
+    def _final(self, finalist: Finalist, seed: int, slot: float) -> dict[str, Any]:
+        self._say(f"final of {finalist.model}, seed {seed}")
+        begin = time.perf_counter()
+        recipe = self._recipe(finalist.model, finalist.lr, self.base.seed + seed)
+        recipe = recipe.model_copy(update={"seconds": slot})
+        trial = Trial(recipe, self.dataset, self.task)
+        rows = self.dataset.rows("select")
+        scores = trial.scores(rows)
+        cost = time.perf_counter() - begin
+        curve: list[tuple[float, float]] = []
+
+        def after_step(trainer: Trainer) -> bool:
+            due = len(curve) < CURVE_POINTS * trainer.elapsed / slot and cost < CURVE_SHARE * slot
+            if due:
+                curve.append((trainer.elapsed, trial.scores(rows).mean(self.task.primary.name)))
+            return self._after_step(trainer)
+
+        try:
+            trial.run(slot - 2 * cost, finish=True, deadline=slot - cost, after_step=after_step)
+        except Diverged as error:
+            return {"seed": seed, "score": None, "loss": None, "steps": error.step, "curve": curve,
+                    "status": f"diverged: {error}"}  # fmt: skip
+        self._check()
+        scores = trial.scores(rows)
+        values = scores.metrics[self.task.primary.name]
+        curve.append((trial.trainer.elapsed, float(values.mean())))
+        tensors = {name: value.contiguous() for name, value in trial.trainer.result.state_dict().items()}
+        write_bytes(self.weights_path(finalist.model, seed), save_tensors(tensors))
+        return {
+            "seed": seed, "score": float(values.mean(dtype=np.float64)), "loss": scores.mean("loss"),
+            "steps": trial.trainer.step, "curve": curve, "status": "", "values": values.tolist(),
+            "recipe": finished(trial.trainer).model_dump(mode="json"),
+        }  # fmt: skip
+
+    def _recipe(self, model: str, rate: float, seed: int) -> Recipe:
+        optimiser = self.base.optimiser.model_copy(update={"lr": rate})
+        return self.base.model_copy(update={"model": model, "seed": seed, "optimiser": optimiser})
+
+    def _rung_rows(self) -> NDArray[np.int64]:
+        rows = self.dataset.rows("select")
+        if len(rows) <= RUNG_ITEMS:
+            return rows
+        return np.sort(np.random.default_rng(0).permutation(rows)[:RUNG_ITEMS])
+
+    def _checkpoint(self, model: str, rate: float) -> Path:
+        return self.run / "trials" / f"{model.replace('/', '-')}-{rate:.3g}.safetensors"
+
+    def _drop(self, model: str, rate: float) -> None:
+        self._trials.pop(f"{model}@{rate:.3g}", None)
+        self._checkpoint(model, rate).unlink(missing_ok=True)
+
+    def _after_step(self, trainer: Trainer) -> bool:
+        if self.elapsed - self._beat >= HEARTBEAT:
+            self._beat = self.elapsed
+            self._clock.write_text(f"{self.elapsed:.2f}\n")
+            self.reporter.update(self.elapsed / self.budget.seconds, f"loss {trainer.loss:.3f}")
+        return self.stop.asked
+
+    def _check(self) -> None:
+        if self.stop.asked:
+            write_text(self._clock, f"{self.elapsed:.2f}\n")
+            raise Interrupted(f"triarch choose --resume {self.run.parent}")
+
+    def _say(self, what: str) -> None:
+        self._check()
+        self.reporter.update(self.elapsed / self.budget.seconds, what)
+
+    def _heard(self) -> float:
+        """The clock of the process before, which may have been killed in the middle of a piece of work."""
+        try:
+            return float(self._clock.read_text())
+        except (OSError, ValueError):
+            return 0.0
+
+
+def trial_key(family: str, model: str, rate: float, rung: int) -> str:
+    """The ledger's key of a trial at a rung."""
+    return f"trial/{family}/{model}/lr={rate:.3g}/rung{rung}"
+
+
+def final_key(model: str, seed: int) -> str:
+    """The ledger's key of a final."""
+    return f"final/{model}/seed={seed}"
+
+
+def _of(record: Record, heat: Heat) -> bool:
+    return record.key.startswith(f"trial/{heat.family}/")
+
+
+def _rank(result: dict[str, Any]) -> tuple[float, float]:
+    """Higher is better: the score, then the loss; a diverged trial is last."""
+    if result["score"] is None:
+        return (-np.inf, -np.inf)
+    return (result["score"], -result["loss"])

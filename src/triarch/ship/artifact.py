@@ -1,0 +1,196 @@
+"""The artifact: a folder with everything a prediction needs, no code and no pickle in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from triarch import __version__
+from triarch.core.errors import InputError
+from triarch.core.files import write_bytes, write_json, write_text
+from triarch.core.results import Prediction
+from triarch.core.spec import Spec
+from triarch.data.preprocess import Preprocessor, collate
+from triarch.data.source import Inputs
+from triarch.model import Model, build
+from triarch.tasks import registry as tasks
+from triarch.tasks.task import Task
+
+FORMAT = 1
+GOLDEN_ITEMS = 4
+TOP = 3
+CONFIG, WEIGHTS, PREPROCESSOR = "config.json", "model.safetensors", "preprocessor.json"
+TOKENIZER, GOLDEN, CARD = "tokenizer.json", "golden.safetensors", "README.md"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What `config.json` holds: enough to build the model again."""
+
+    format: int
+    triarch: str
+    architecture: str
+    size: str
+    settings: dict[str, Any]
+    task: str
+    spec: Spec
+
+    @property
+    def model(self) -> str:
+        """architecture/size."""
+        return f"{self.architecture}/{self.size}"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model and what turns raw inputs into its batches and its outputs into answers."""
+
+    config: Config
+    model: Model
+    task: Task
+    preprocessor: Preprocessor
+
+    def probabilities(self, inputs: Inputs, batch_size: int = 256) -> NDArray[np.float32]:
+        """Raw inputs, in the layout of `Source.inputs`, → probabilities of the classes (I K).
+
+        Raises:
+            InputError: an input has another shape than the training data.
+        """
+        encoded = self.preprocessor.encode(inputs)
+        self.model.eval()
+        answers = []
+        with torch.inference_mode():
+            for start in range(0, len(encoded), batch_size):
+                batch = self.task.prepare(collate(encoded[start : start + batch_size]))
+                answers.append(self.task.decode(self.model(batch)))
+        return torch.cat(answers).numpy()
+
+    def predict(self, inputs: Inputs | str | NDArray[Any], names: Sequence[str] | None = None) -> list[Prediction]:
+        """Raw inputs → answers, in their order.
+
+        Args:
+            inputs: a list of texts; images (I C Y X) or series, one or many, with the values of the training data.
+            names: what to call the inputs in the answers; None: the text itself, or its number.
+
+        Raises:
+            InputError: an input has another shape than the training data.
+        """
+        many = self._many(inputs)
+        if len(many) == 0:
+            return []
+        if names is None:
+            names = [item if isinstance(item, str) else str(number) for number, item in enumerate(many)]
+        classes = self.config.spec.target.names
+        predictions = []
+        for name, row in zip(names, self.probabilities(many)):
+            best = np.argsort(-row, kind="stable")[:TOP]
+            top = {classes[number]: float(row[number]) for number in best}
+            predictions.append(Prediction(name, classes[best[0]], float(row[best[0]]), top))
+        return predictions
+
+    def _many(self, inputs: Any) -> Inputs:
+        """One input alone → a list of one; grey images may come without their channel."""
+        modality, shape = self.config.spec.modality, self.config.spec.shape
+        if modality == "text":
+            return [inputs] if isinstance(inputs, str) else list(inputs)
+        if modality == "series":
+            return [inputs] if isinstance(inputs, np.ndarray) and inputs.ndim < 3 else list(inputs)
+        images = np.asarray(inputs)
+        if images.shape == shape or images.shape == shape[1:]:
+            images = images[None]
+        if images.ndim == 3 and shape[0] == 1:
+            images = images[:, None]
+        if images.ndim == 4 and images.shape[1:] != shape and images.shape[3] == shape[0]:
+            images = images.transpose(0, 3, 1, 2)
+        return images
+
+    def weights(self) -> dict[str, Tensor]:
+        """Parameters and buffers by name."""
+        return {name: value.contiguous() for name, value in self.model.state_dict().items()}
+
+
+def save(artifact: Artifact, folder: Path, card: str, sample: Inputs) -> None:
+    """Write every file of the artifact.
+
+    Args:
+        card: the model card, Markdown.
+        sample: a few raw inputs; the first four and their outputs become the golden file that `verify` replays.
+    """
+    write_bytes(folder / WEIGHTS, save_tensors(artifact.weights()))
+    write_text(folder / PREPROCESSOR, artifact.preprocessor.to_json())
+    if artifact.preprocessor.tokenizer is not None:
+        write_text(folder / TOKENIZER, artifact.preprocessor.tokenizer.to_str())
+    write_text(folder / CARD, card)
+    some = sample[:GOLDEN_ITEMS]
+    golden = _pack(some) | {"output": torch.from_numpy(artifact.probabilities(some))}
+    write_bytes(folder / GOLDEN, save_tensors(golden))
+    write_json(folder / CONFIG, asdict(artifact.config))
+
+
+def load(folder: str | Path) -> Artifact:
+    """Open an artifact.
+
+    Raises:
+        InputError: the folder is not an artifact, is incomplete or was changed.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).is_file():
+        remedy = f"its training is not finished: triarch train --resume {folder}" if (folder / "run").is_dir() else (
+            "give the folder that `train` or `choose` wrote")  # fmt: skip
+        raise InputError(f"{folder} is not an artifact: there is no {CONFIG}", remedy)
+    try:
+        config = TypeAdapter(Config).validate_json((folder / CONFIG).read_text())
+        if config.format > FORMAT:
+            raise InputError(f"{folder}: format {config.format} is newer than this triarch knows", "update triarch")
+        tokenizer = (folder / TOKENIZER).read_text() if config.spec.modality == "text" else None
+        preprocessor = Preprocessor.from_json((folder / PREPROCESSOR).read_text(), tokenizer)
+        task = tasks.find(config.task)
+        model = build(config.architecture, config.size, task, config.spec, config.settings)
+        model.load_state_dict(load_tensors((folder / WEIGHTS).read_bytes()))
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{folder} cannot be opened: {' '.join(str(error).split())[:300]}", "save it again") from error
+    model.eval()
+    return Artifact(config, model, task, preprocessor)
+
+
+def new_config(architecture: str, size: str, settings: dict[str, Any], task: Task, spec: Spec) -> Config:
+    """The config of an artifact of this version."""
+    return Config(FORMAT, __version__, architecture, size, settings, task.name, spec)
+
+
+def golden(folder: Path) -> tuple[Inputs, NDArray[np.float32]]:
+    """The raw inputs and the outputs that the artifact was saved with.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    try:
+        tensors = load_tensors((folder / GOLDEN).read_bytes())
+        return _unpack(tensors), tensors["output"].numpy()
+    except (OSError, SafetensorError, KeyError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder / GOLDEN} cannot be read: {error}", "save the artifact again") from error
+
+
+def _pack(inputs: Inputs) -> dict[str, Tensor]:
+    """Raw inputs → tensors: each item by its number, texts as their bytes."""
+    packed = {}
+    for number, item in enumerate(inputs):
+        array = np.frombuffer(item.encode() or b" ", dtype=np.uint8) if isinstance(item, str) else np.asarray(item)
+        packed[f"{'text' if isinstance(item, str) else 'input'}/{number}"] = torch.from_numpy(array.copy())
+    return packed
+
+
+def _unpack(tensors: dict[str, Tensor]) -> Inputs:
+    texts = [tensors[name].numpy().tobytes().decode() for name in sorted(tensors) if name.startswith("text/")]
+    return texts or [tensors[name].numpy() for name in sorted(tensors) if name.startswith("input/")]

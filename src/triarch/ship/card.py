@@ -1,0 +1,52 @@
+"""The model card of an artifact."""
+
+from __future__ import annotations
+
+from triarch.core.results import Interval, Metric
+from triarch.core.spec import Spec
+
+
+def card(
+    model: str, spec: Spec, metric: Metric, score: float, interval: Interval, n: int, split: str, params: int,
+    recipe: str,
+) -> str:  # fmt: skip
+    """Markdown with measured numbers only.
+
+    Args:
+        recipe: the training in YAML.
+    """
+    classes = ", ".join(spec.target.names[:40]) + (" …" if spec.num_classes > 40 else "")
+    shape = "x".join(map(str, spec.shape))
+    return f"""---
+library_name: triarch
+---
+# {model} on {spec.name}
+
+Trained from scratch by triarch to tell {spec.num_classes} classes of {spec.modality} apart.
+
+| | |
+|---|---|
+| {metric.name} on {n:,} items of {split} | {score:.4f} (95% interval {interval[0]:.4f} to {interval[1]:.4f}) |
+| parameters | {params:,} |
+| input | {spec.modality}, {shape} |
+| data | {spec.items:,} items, fingerprint {spec.fingerprint} |
+| split | {spec.split} |
+| classes | {classes} |
+
+## Use
+
+```python
+import triarch
+
+model = triarch.load("THIS_FOLDER")
+model.predict(inputs)
+```
+
+`triarch verify THIS_FOLDER` replays the answers that it was saved with.
+
+## Training
+
+```yaml
+{recipe.strip()}
+```
+"""

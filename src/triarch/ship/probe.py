@@ -1,0 +1,80 @@
+"""Measures artifacts in a fresh process: `python -m triarch.ship.probe THREADS SECONDS FOLDER…`, a JSON line each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from triarch.core.files import folder_bytes
+from triarch.core.machine import computing
+from triarch.core.results import Latency
+from triarch.data.preprocess import collate
+from triarch.measure.count import weight_bytes
+from triarch.measure.latency import latency
+from triarch.measure.memory import peak_bytes
+from triarch.ship.artifact import golden, load
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one artifact costs here; latency is None where it could not be measured."""
+
+    latency_ms: Latency | None
+    peak_memory_bytes: int
+    artifact_bytes: int
+
+
+def measure(folder: Path, threads: int, limit: float | None = None) -> Reading:
+    """Measure in this process.
+
+    Args:
+        threads: threads inside an operation.
+        limit: seconds that the latency may take to measure.
+    """
+    with computing(threads):
+        artifact = load(folder)
+        one = golden(folder)[0][:1]
+        batch = collate(artifact.preprocessor.encode(one))
+        peak = peak_bytes(lambda: artifact.model(batch), weight_bytes(artifact.model) + batch.input.nbytes)
+        reading = latency(lambda: artifact.predict(one), limit)
+    return Reading(reading, peak, folder_bytes(folder))
+
+
+def measure_apart(folders: Sequence[Path], threads: int, limit: float | None = None) -> dict[Path, Reading]:
+    """Measure in one fresh process, in the given order.
+
+    Args:
+        limit: seconds that it all may take; what is not reached by then is missing from the answer.
+    """
+    if not folders:
+        return {}
+    command = [sys.executable, "-m", "triarch.ship.probe", str(threads), str(limit or 0), *map(str, folders)]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=limit and limit + 5, check=False)
+        output = done.stdout
+    except subprocess.TimeoutExpired as error:
+        output = error.stdout or b""
+    readings = [TypeAdapter(Reading).validate_json(line) for line in output.splitlines() if line.endswith(b"}")]
+    return dict(zip(folders, readings))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print a reading for each folder until the time is over."""
+    threads, limit, *folders = arguments
+    end = time.perf_counter() + float(limit) if float(limit) else None
+    for folder in folders:
+        left = None if end is None else end - time.perf_counter()
+        if left is not None and left <= 0:
+            return
+        print(json.dumps(asdict(measure(Path(folder), int(threads), left))), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

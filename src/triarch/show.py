@@ -1,0 +1,70 @@
+"""A verb's result as tables for a person."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from triarch.core.results import Choice, Listing, Predictions
+
+
+def show(result: Any) -> None:
+    """Print a result."""
+    console = Console(highlight=False)
+    if isinstance(result, Listing):
+        console.print(_table([asdict(model) for model in result.models]))
+    elif isinstance(result, Predictions):
+        console.print(_table([asdict(one) for one in result.predictions], skip=("top",)))
+    elif isinstance(result, Choice):
+        _show_choice(console, result)
+    else:
+        rows = [{"": name, "value": value} for name, value in vars(result).items()]
+        console.print(_table(rows))
+
+
+def _show_choice(console: Console, choice: Choice) -> None:
+    keys = ("model", "family", "params", "latency_ms", "score", "interval", "status")
+    raced = [{key: getattr(one, key) for key in keys} for one in choice.candidates if one.score is not None]
+    console.print(_table(raced))
+    baselines = [{"baseline": one.name, "score": one.score, "seconds": one.seconds} for one in choice.baselines]
+    console.print(_table(baselines))
+    console.print(choice.verdict.text, markup=False)
+    if choice.verdict.kind != "network" and choice.verdict.baseline:
+        console.print(f"\n{choice.verdict.baseline.code}\n", markup=False)
+    console.print(f"artifact  {choice.artifact}\nreport    {choice.report}", markup=False, soft_wrap=True)
+
+
+def _table(rows: list[dict[str, Any]], skip: tuple[str, ...] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    names = [name for name in (rows[0] if rows else {}) if name not in skip]
+    for name in names:
+        number = all(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in rows)
+        table.add_column(name, justify="right" if number and len(rows) > 1 else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_escape(_text(row[name])) for name in names))
+    return table
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if is_dataclass(value) and not isinstance(value, type):
+        return _text(asdict(value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(_text(part) for part in value)
+    return str(value)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", "\\[")

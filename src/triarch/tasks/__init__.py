@@ -1,0 +1,1 @@
+"""What can be learned: a head, a loss and a score each."""

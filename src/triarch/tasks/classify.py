@@ -1,0 +1,56 @@
+"""Classification: which one of K classes an item belongs to."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from triarch.core.results import Metric
+from triarch.core.spec import Spec
+from triarch.core.types import Batch, Features, FeatureShape
+
+
+class Head(nn.Module):
+    """logits = W pooled + b."""
+
+    def __init__(self, dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, num_classes)
+
+    def forward(self, features: Features) -> Tensor:
+        """→ (B K)."""
+        logits: Tensor = self.linear(features.pooled)
+        return logits
+
+
+class Classify:
+    """Cross-entropy; scored by accuracy."""
+
+    name = "classify"
+    primary = Metric("accuracy", "max")
+
+    def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """The batch as it is."""
+        return batch
+
+    def head(self, shape: FeatureShape, spec: Spec) -> nn.Module:
+        """A linear layer on `pooled`."""
+        return Head(shape.pooled_dim, spec.num_classes)
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Mean cross-entropy in nats of logits (B K)."""
+        assert batch.target is not None
+        return F.cross_entropy(output, batch.target)
+
+    def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Accuracy (0 or 1) and cross-entropy of each item."""
+        assert batch.target is not None
+        return {
+            "accuracy": (output.argmax(dim=1) == batch.target).float(),
+            "loss": F.cross_entropy(output, batch.target, reduction="none"),
+        }
+
+    def decode(self, output: Tensor) -> Tensor:
+        """Probabilities (B K)."""
+        return output.softmax(dim=1)

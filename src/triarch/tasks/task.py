@@ -1,0 +1,44 @@
+"""The contract that every task keeps, and the task that fits a data set."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from triarch.core.results import Metric
+from triarch.core.spec import Spec
+from triarch.core.types import Batch, FeatureShape
+
+
+class Task(Protocol):
+    """What is learned. A head's output is a tensor whose first dimension is the item.
+
+    Attributes:
+        name: as `--task` takes it.
+        primary: the metric that trainings are compared by.
+    """
+
+    name: str
+    primary: Metric
+
+    def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """The batch as the model shall see it: masked, shifted, or as it is."""
+        ...
+
+    def head(self, shape: FeatureShape, spec: Spec) -> nn.Module:
+        """Features → output."""
+        ...
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """What training makes small: a single value."""
+        ...
+
+    def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Metric → its value for each item (B); a score is the mean over items."""
+        ...
+
+    def decode(self, output: Tensor) -> Tensor:
+        """The answer for each item: for classes their probabilities (B K)."""
+        ...

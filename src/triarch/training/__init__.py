@@ -1,0 +1,1 @@
+"""The one training loop; it names no architecture and no data set."""

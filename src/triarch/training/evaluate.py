@@ -1,0 +1,57 @@
+"""Scores of a model on items it did not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from triarch.core.types import Batch
+from triarch.tasks.task import Task
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Item by item, in ascending order of `items`.
+
+    Attributes:
+        items: (I), row numbers.
+        metrics: metric → its value for each item (I).
+        answers: (I …), the decoded outputs.
+    """
+
+    items: NDArray[np.int64]
+    metrics: dict[str, NDArray[np.float32]]
+    answers: NDArray[np.float32]
+
+    def mean(self, metric: str) -> float:
+        """The score."""
+        return float(self.metrics[metric].mean(dtype=np.float64))
+
+
+def evaluate(model: nn.Module, task: Task, batches: Iterable[Batch]) -> Scores:
+    """Run `model` over `batches`, whose `items` and `target` are known."""
+    was_training = model.training
+    model.eval()
+    items, metrics, answers = [], [], []
+    with torch.inference_mode():
+        for batch in batches:
+            assert batch.items is not None
+            output = model(task.prepare(batch))
+            items.append(batch.items)
+            metrics.append(task.metrics(output, batch))
+            answers.append(task.decode(output))
+    model.train(was_training)
+    rows = torch.cat(items)
+    order = rows.argsort()
+    return Scores(
+        items=rows[order].numpy(),
+        metrics={name: torch.cat([part[name] for part in metrics])[order].numpy() for name in metrics[0]},
+        answers=torch.cat(answers)[order].numpy(),
+    )

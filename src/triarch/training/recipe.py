@@ -1,0 +1,142 @@
+"""Everything a training depends on besides the data itself: one YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from triarch.core.errors import InputError, near
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Optimiser(_Part):
+    """How weights move.
+
+    `lr` None is the architecture's own; `momentum` is SGD's; matrices decay, vectors (biases, norms) do not.
+    """
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    lr: float | None = Field(None, gt=0, le=10)
+    weight_decay: float = Field(0.01, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+
+
+class Schedule(_Part):
+    """How the learning rate moves: `warmup` steps up, then as `name` says; `wsd` falls in the last `decay` part.
+
+    `steps` is the length that it was planned for, where a time limit cut the training short of it.
+    """
+
+    name: Literal["wsd", "cosine"] = "wsd"
+    warmup: int = Field(30, ge=0)
+    decay: float = Field(0.2, ge=0, le=1)
+    steps: int | None = Field(None, ge=1)
+
+
+class Recipe(_Part):
+    """A training; see the parts for theirs.
+
+    `average` is the decay of an exponential average of the weights (0.999, say), which is then what is kept;
+    `clip` bounds the norm of the gradient; `checkpoint_seconds` is the least time between two checkpoints.
+    """
+
+    data: str | None = None
+    input: tuple[str, ...] = ()
+    target: str | None = None
+    task: str | None = None
+    tokenizer: Literal["characters", "bytes"] = "characters"
+    model: str
+    settings: dict[str, Any] = {}
+    seed: int = Field(0, ge=0)
+    threads: int = Field(1, ge=1)
+    workers: int = Field(0, ge=0)
+    steps: int | None = Field(None, ge=1)
+    epochs: float | None = Field(None, gt=0)
+    seconds: float | None = Field(None, gt=0)
+    batch_size: int = Field(64, ge=1)
+    optimiser: Optimiser = Optimiser()
+    schedule: Schedule = Schedule()
+    clip: float | None = Field(1.0, gt=0)
+    average: float | None = Field(None, gt=0, lt=1)
+    checkpoint_seconds: float = Field(10.0, ge=0)
+
+
+def make(entries: Mapping[str, Any], changes: Mapping[str, Any] | Sequence[str] = ()) -> Recipe:
+    """A recipe of `entries`, with some changed.
+
+    Args:
+        changes: dotted key → value, or texts `key=value` with the value in YAML: `optimiser.lr=0.01`.
+
+    Raises:
+        InputError: an unknown key, or a value that does not fit.
+    """
+    tree = _copy(entries)
+    pairs = changes.items() if isinstance(changes, Mapping) else [_pair(change) for change in changes]
+    for key, value in pairs:
+        *path, name = str(key).split(".")
+        place = tree
+        for part in path:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise InputError(f"--set {key}: {part!r} has no parts")
+        place[name] = value
+    try:
+        return Recipe(**tree)
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The entries of a recipe file.
+
+    Raises:
+        InputError: it cannot be read, or is not a mapping.
+    """
+    try:
+        entries = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as a recipe", " ".join(str(error).split())[:200]) from error
+    if not isinstance(entries, dict):
+        raise InputError(f"{path}: a recipe is a mapping", "for example\nmodel: lstm/nano")
+    return entries
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The recipe as `read` takes it."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _copy(entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in entries.items()}
+
+
+def _pair(change: str) -> tuple[str, Any]:
+    key, found, value = change.partition("=")
+    if not found or not key:
+        raise InputError(f"--set {change}: key=value is wanted", "for example --set optimiser.lr=0.01")
+    return key, _number(yaml.safe_load(value))
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 takes 1e-3 for a text; a user means the number."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _explain(error: ValidationError) -> InputError:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        parts: dict[str, type[_Part]] = {"optimiser": Optimiser, "schedule": Schedule}
+        known = parts.get(str(first["loc"][0]), Recipe) if len(first["loc"]) > 1 else Recipe
+        return InputError(f"recipe: unknown key {place!r}", near(str(first["loc"][-1]), known.model_fields))
+    return InputError(f"recipe: {place}: {first['msg']}, not {first['input']!r}")

@@ -1,0 +1,43 @@
+"""From a recipe and its data to a trainer at step 0; the same for one training and for each of a race."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triarch.data.dataset import Dataset
+from triarch.data.stream import Stream
+from triarch.model import build
+from triarch.models import registry
+from triarch.tasks.task import Task
+from triarch.training.loop import Trainer
+from triarch.training.recipe import Recipe
+
+
+def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe with nothing left to choose: the size named, the learning rate filled in, epochs counted in steps.
+
+    Raises:
+        InputError: unknown model.
+    """
+    architecture, size = registry.parse(recipe.model)
+    changes: dict[str, Any] = {"model": f"{architecture.name}/{size}"}
+    if recipe.optimiser.lr is None:
+        changes["optimiser"] = recipe.optimiser.model_copy(update={"lr": architecture.learning_rate})
+    if recipe.epochs is not None:
+        per_epoch = Stream(dataset, recipe.batch_size, recipe.seed).per_epoch
+        changes |= {"steps": max(1, round(recipe.epochs * per_epoch)), "epochs": None}
+    return recipe.model_copy(update=changes)
+
+
+def start(recipe: Recipe, dataset: Dataset, task: Task) -> Trainer:
+    """A trainer for a resolved recipe. Weights are drawn from torch's generator, which is seeded by the caller."""
+    architecture, _, size = recipe.model.partition("/")
+    model = build(architecture, size, task, dataset.spec, recipe.settings)
+    return Trainer(model, task, Stream(dataset, recipe.batch_size, recipe.seed), recipe)
+
+
+def finished(trainer: Trainer) -> Recipe:
+    """The recipe that repeats what `trainer` did, without a clock: its steps, and the length they were planned for."""
+    planned = trainer.total if trainer.total != trainer.step else None
+    schedule = trainer.recipe.schedule.model_copy(update={"steps": planned})
+    return trainer.recipe.model_copy(update={"steps": trainer.step, "seconds": None, "schedule": schedule})

@@ -1,0 +1,88 @@
+"""`triarch choose`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from triarch.core.results import Choice
+
+
+def choose(
+    data: Any = None,
+    *,
+    seconds: float = 300.0,
+    max_params: int | None = None,
+    max_size: int | None = None,
+    input: Sequence[str] = (),
+    target: str | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    out: Path | None = None,
+    resume: Path | None = None,
+) -> Choice:
+    """Race CNNs, RNNs and Transformers on your data and say which to use; the best is saved as an artifact.
+
+    Args:
+        data: name of a built-in set, or path of an .npz file with x and y; in Python also (x, y) or a DataFrame.
+        seconds: time limit of the whole command.
+        max_params: limit on the parameters of the model.
+        max_size: limit on the bytes of the artifact.
+        input: what the inputs are (image, text, series) where it should not be inferred.
+        target: column of the labels, where the data has columns.
+        seed: of weights and batches; the splits never depend on it.
+        threads: threads inside an operation; all cores if not given.
+        out: folder of the artifact; must be new or empty. runs/NAME-N if not given.
+        resume: folder of an interrupted race to go on with; nothing else is needed.
+    """
+    import time
+
+    began = time.perf_counter()
+    from triarch.core.budget import Budget
+    from triarch.core.errors import InputError
+    from triarch.core.files import new_folder, only_one
+    from triarch.core.interrupt import deferred
+    from triarch.core.machine import computing, cores
+    from triarch.core.progress import progress
+    from triarch.data.dataset import prepare
+    from triarch.data.open import open_source
+    from triarch.race.candidates import entries, within
+    from triarch.race.choose import run
+    from triarch.race.options import Options
+    from triarch.race.race import Race
+    from triarch.tasks import registry as tasks
+
+    options = Options(
+        data=str(data) if isinstance(data, str | Path) else None,
+        seconds=seconds,
+        max_params=max_params,
+        max_size=max_size,
+        input=tuple(input),
+        target=target,
+        seed=seed,
+        threads=threads or cores(),
+    )
+    if resume is not None:
+        kept = resume / "run" / "choose.json"
+        if not kept.is_file():
+            raise InputError(f"{resume} holds no race to go on with", "give the --out of a `triarch choose`")
+        options = Options.read(kept)
+    data = options.data if data is None else data
+    if data is None:
+        raise InputError("no data is named", "triarch choose digits, say")
+    if options.seconds < 10:
+        raise InputError(f"--seconds {options.seconds:g} is too short to race in", "give 10 or more")
+    budget = Budget(options.seconds, options.max_params, options.max_size)
+    with computing(options.threads, options.seed), deferred() as stop, progress("choosing") as reporter:
+        dataset = prepare(open_source(data, options.input, options.target))
+        task = tasks.infer(dataset.spec)
+        base = options.recipe()
+        found = entries(dataset, task)
+        allowed = within(budget, found)
+        first = {"run/choose.json": options.to_json()}
+        stem = Path(dataset.spec.name).stem
+        folder = resume or new_folder(out, stem, first, "triarch choose")
+        with only_one(folder / "run"):
+            race = Race(folder / "run", budget, dataset, task, base, reporter, stop, began)
+            return run(race, found, allowed, repr(options.data) if options.data else "(x, y)")

@@ -1,0 +1,79 @@
+"""`triarch evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from triarch.core.results import Evaluation
+
+
+def evaluate(
+    artifact: Path,
+    data: Any = None,
+    *,
+    split: str | None = None,
+    input: Sequence[str] = (),
+    target: str | None = None,
+    threads: int | None = None,
+) -> Evaluation:
+    """Score an artifact on data.
+
+    Args:
+        artifact: folder that `train` or `choose` wrote.
+        data: what to score it on; the data it was trained on if not given.
+        split: train, select, confirm or all. If not given: confirm of the data it was trained on, all of other data.
+        input: what the inputs are (image, text, series) where it should not be inferred.
+        target: column of the labels, where the data has columns.
+        threads: threads inside an operation; all cores if not given.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    from triarch.core.errors import InputError
+    from triarch.core.machine import computing, cores
+    from triarch.data.dataset import prepare
+    from triarch.data.open import open_source
+    from triarch.measure.statistics import score_interval
+    from triarch.ship.artifact import load
+    from triarch.training import recipe as recipes
+    from triarch.training.evaluate import evaluate as score_batches
+
+    loaded = load(artifact)
+    spec, metric = loaded.config.spec, loaded.task.primary
+    if data is None:
+        origin = Path(artifact) / "run" / "recipe.yaml"
+        recipe = recipes.make(recipes.read(origin)) if origin.is_file() else None
+        if recipe is None or recipe.data is None:
+            raise InputError(
+                f"{artifact} does not know where its data is", "name the data: triarch evaluate ARTIFACT DATA"
+            )
+        data, input, target = recipe.data, recipe.input, recipe.target
+    source = open_source(data, input, target)
+    if source.modality != spec.modality:
+        raise InputError(f"{source.name} holds {source.modality}, {artifact} was trained on {spec.modality}")
+    own = source.fingerprint == spec.fingerprint
+    unknown = [name for name in source.class_names if name not in spec.target.names]
+    if unknown:
+        raise InputError(
+            f"{source.name} has class {unknown[0]!r}, which {artifact} was not trained on",
+            f"it knows: {', '.join(spec.target.names[:20])}",
+        )
+    numbers = np.array([spec.target.names.index(name) for name in source.class_names], dtype=np.int64)
+    source = replace(source, labels=numbers[source.labels], class_names=spec.target.names)
+    with computing(threads or cores()):
+        dataset = prepare(source, preprocessor=loaded.preprocessor)
+        split = split or ("confirm" if own else "all")
+        scores = score_batches(loaded.model, loaded.task, dataset.batches(dataset.rows(split), 256))
+    values = scores.metrics[metric.name]
+    return Evaluation(
+        metric=metric,
+        score=scores.mean(metric.name),
+        interval=score_interval(values),
+        n=len(values),
+        split=split,
+        artifact=str(artifact),
+        metrics={name: scores.mean(name) for name in scores.metrics},
+    )
