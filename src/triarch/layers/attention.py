@@ -18,13 +18,13 @@ class SelfAttention(nn.Module):
         position: rotary and alibi act here; the other two were added to the input.
     """
 
-    def __init__(self, dim: int, num_heads: int, causal: bool, position: Position, dropout: float) -> None:
+    def __init__(self, dim: int, num_heads: int, causal: bool, position: Position) -> None:
         super().__init__()
         if dim % num_heads:
             raise ValueError(f"dim {dim} is not a multiple of num_heads {num_heads}")
         if position == "rotary" and dim // num_heads % 2:
             raise ValueError(f"rotary positions need an even width of a head, not {dim // num_heads}")
-        self.num_heads, self.causal, self.position, self.dropout = num_heads, causal, position, dropout
+        self.num_heads, self.causal, self.position = num_heads, causal, position
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
         nn.init.xavier_uniform_(self.qkv.weight)
@@ -53,14 +53,7 @@ class SelfAttention(nn.Module):
             cache = _write(cache, k, v, places)
             k, v = (part.transpose(1, 2) for part in cache)
         bias = self._bias(mask, places, k.shape[2], cached=cache is not None)
-        made = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=bias,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=self.causal and bias is None,
-        )
+        made = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=self.causal and bias is None)
         return self.out(made.transpose(1, 2).flatten(2)), cache
 
     def _bias(self, mask: Tensor | None, places: Tensor, num_keys: int, cached: bool) -> Tensor | None:

@@ -20,6 +20,9 @@ RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
 class _Refuse(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         name = func._schema.name.partition("::")[2]
         if name in OPAQUE:
@@ -78,5 +81,5 @@ def macs(module: nn.Module, run: Callable[[], object]) -> int:
             run()
     finally:
         module.train(was_training)
-    hidden: int = recurrences.macs
-    return counter.get_total_flops() // 2 + hidden
+    total: int = counter.get_total_flops() // 2 + recurrences.macs
+    return total

@@ -14,7 +14,7 @@ class _Live(TorchDispatchMode):
     """Follows every storage from the operator that makes it to its end."""
 
     def __init__(self, held: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.peak = held
         self._known: set[int] = set()
 

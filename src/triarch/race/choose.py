@@ -18,7 +18,7 @@ from triarch.measure.count import params
 from triarch.measure.statistics import paired_difference
 from triarch.race import baselines
 from triarch.race.candidates import Entry, save_untrained
-from triarch.race.plan import BASELINES, HALVING, MEASURING, Heat
+from triarch.race.plan import BASELINES, MEASURING, Heat
 from triarch.race.race import Race, trial_key
 from triarch.race.report import Curve, Mistake, report
 from triarch.race.verdict import Winner, baseline_values, judge
@@ -38,7 +38,7 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str) -
     """
     scores, fitted = _baselines(race)
     race.reporter.say(_summary(scores))
-    planned = race.heats(allowed, HALVING * (1 - MEASURING) * race.left)
+    planned = race.heats(allowed, race.left - MEASURING * race.budget.seconds)
     _costs(race, [entry for heat in planned for entry in allowed if entry.model in heat.models])
     finalists = []
     for heat in planned:

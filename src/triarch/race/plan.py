@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log
+from math import ceil
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from triarch.data.dataset import Dataset
 from triarch.race.candidates import Entry, in_order
 from triarch.race.trial import Trial
 from triarch.tasks.task import Task
+from triarch.training.loop import Trainer
 from triarch.training.recipe import Recipe
 
 BASELINES, MEASURING = 0.15, 0.05
@@ -23,8 +23,8 @@ LEARNING_RATES = 3
 SEEDS = 3
 SHORTEST_TRIAL = 0.7
 SHORTEST_FINAL = 1.5
-FEWEST_STEPS = 60
-# Multiply–adds a second that no machine of the kind reaches in training; only to refuse giants without trying them.
+FEWEST_STEPS, FEWEST_FINAL_STEPS = 150, 500
+# Multiply–adds a second that no training here reaches; only to refuse giants without trying them.
 FAST = 2e11
 
 
@@ -56,21 +56,18 @@ def heats(entries: Sequence[Entry], dataset: Dataset, task: Task, base: Recipe, 
 
     Args:
         base: what the trainings have in common.
-        seconds: for all heats together.
+        seconds: for halving and finals together.
     """
     families = sorted({entry.counted.family for entry in entries})
-    share = seconds / len(families)
-    trials = max(1, int(share / 2 / SHORTEST_TRIAL))
-    rates = min(LEARNING_RATES, trials)
+    share = HALVING * seconds / len(families)
+    final = (1 - HALVING) * seconds / len(families) / SEEDS
+    rates = int(min(LEARNING_RATES, max(1, share / SHORTEST_TRIAL)))
     planned = []
     for family in families:
-        chosen = _affordable(
-            in_order([entry for entry in entries if entry.counted.family == family]),
-            dataset, task, base, most=max(1, trials // rates), rates=rates, share=share,
-        )  # fmt: skip
+        members = in_order([entry for entry in entries if entry.counted.family == family])
+        chosen = _affordable(members, _Stopwatch(dataset, task, base), rates, share, final)
         grid = {entry.model: _grid(entry.architecture.learning_rates, rates) for entry in chosen}
-        rungs = _rungs(len(chosen) * rates)
-        planned.append(Heat(family, [entry.model for entry in chosen], grid, rungs, share))
+        planned.append(Heat(family, [entry.model for entry in chosen], grid, _rungs(len(chosen) * rates), share))
     return planned
 
 
@@ -93,34 +90,46 @@ def _grid(limits: tuple[float, float], count: int) -> list[float]:
     return [float(rate) for rate in np.geomspace(*limits, count)]
 
 
-def _affordable(
-    family: list[Entry], dataset: Dataset, task: Task, base: Recipe, most: int, rates: int, share: float
-) -> list[Entry]:
-    """The first `most` whose trials are long enough to tell something; at least one."""
+def _affordable(family: list[Entry], watch: _Stopwatch, rates: int, share: float, final: float) -> list[Entry]:
+    """Those that fit, in their order: each trial and each final of all of them is long enough to tell something."""
     chosen: list[Entry] = []
-    slowest = share / max(1, ceil(log(most * rates, REDUCTION))) / (most * rates) / FEWEST_STEPS
+    slowest = 0.0
     for entry in family:
-        if len(chosen) == most:
-            entry.counted.reason = f"its turn did not come: {base.seconds:g} s are enough for {most} of a family"
+        trials = (len(chosen) + 1) * rates
+        slot = share / max(1, len(_rungs(trials))) / trials
+        most = min(slot / FEWEST_STEPS, final / FEWEST_FINAL_STEPS)
+        if slot < SHORTEST_TRIAL and chosen:
+            entry.counted.reason = f"its turn did not come: {share:.0f} s for the trials of a family"
             continue
-        step = 3 * entry.counted.macs * base.batch_size / FAST
-        if step <= slowest:
-            step = _step_seconds(entry, dataset, task, base)
-        if step > slowest and (chosen or entry is not family[-1]):
-            entry.counted.reason = f"too slow: a step takes {step:.2g} s, a trial has {FEWEST_STEPS * slowest:.2g} s"
+        step = watch.step_seconds(entry, most)
+        if max(step, slowest) > most:
+            entry.counted.reason = f"too slow for the time: {step:.2g} s a step"
             continue
+        slowest = max(step, slowest)
         chosen.append(entry)
+    if not chosen:
+        chosen = [min(family, key=lambda entry: entry.counted.macs)]
+        chosen[0].counted.reason = ""
     return chosen
 
 
-def _step_seconds(entry: Entry, dataset: Dataset, task: Task, base: Recipe) -> float:
-    """A training step's time: the second of two."""
-    trial = Trial(base.model_copy(update={"model": entry.model, "seconds": None, "steps": 2}), dataset, task)
-    times = [time.perf_counter()]
+class _Stopwatch:
+    """Tells how long a training step takes."""
 
-    def clock(_: object) -> bool:
-        times.append(time.perf_counter())
-        return False
+    def __init__(self, dataset: Dataset, task: Task, base: Recipe) -> None:
+        self.dataset, self.task, self.base = dataset, task, base
 
-    trial.run(seconds=60, finish=True, after_step=clock)
-    return times[-1] - times[-2]
+    def step_seconds(self, entry: Entry, most: float) -> float:
+        """Of the fastest of three steps; of a giant only an estimate, too low but above `most`."""
+        estimate = 3 * entry.counted.macs * self.base.batch_size / FAST
+        if estimate > most:
+            return estimate
+        recipe = self.base.model_copy(update={"model": entry.model, "seconds": None, "steps": 4})
+        times = [0.0]
+
+        def clock(trainer: Trainer) -> bool:
+            times.append(trainer.elapsed)
+            return trainer.step > 1 and trainer.elapsed - times[-2] > 4 * most
+
+        Trial(recipe, self.dataset, self.task).run(seconds=60, finish=True, after_step=clock)
+        return min(after - before for before, after in zip(times[1:], times[2:]))

@@ -75,7 +75,7 @@ class Trainer:
         self, steps: int | None = None, seconds: float | None = None, finish: bool = True,
         deadline: float | None = None, after_step: Callable[[Trainer], bool] | None = None,
     ) -> None:  # fmt: skip
-        """Train until the first of these is reached.
+        """Train until the first of these is reached; without `steps` and `seconds`, those of the recipe.
 
         Args:
             steps: this many steps in all.
@@ -87,6 +87,8 @@ class Trainer:
         Raises:
             Diverged: the loss has blown up.
         """
+        if steps is seconds is None:
+            steps, seconds = self.recipe.steps, self.recipe.seconds
         self.model.train()
         batches = self.batches.start(self.step, self.recipe.workers)
         begin = time.perf_counter() - self.elapsed

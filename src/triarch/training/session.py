@@ -45,8 +45,7 @@ class Session:
     def train(self) -> bool:
         """Train to the end of the recipe; False where the user stopped it first, with a checkpoint left behind."""
         with deferred() as stop:
-            recipe = self.trainer.recipe
-            self.trainer.run(steps=recipe.steps, seconds=recipe.seconds, after_step=lambda _: self._after_step(stop))
+            self.trainer.run(after_step=lambda _: self._after_step(stop))
             self._save()
             return not stop.asked
 

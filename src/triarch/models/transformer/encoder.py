@@ -30,7 +30,10 @@ from triarch.models.registry import Architecture
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `encoder`; hidden_dim is the width inside the feed-forward part."""
+    """Settings of `encoder`; hidden_dim is the width inside the feed-forward part.
+
+    Dropout acts on the residual paths only: on attention's weights it would cost the fast kernels.
+    """
 
     dim: int = 32
     depth: int = 2
@@ -59,7 +62,7 @@ class Block(nn.Module):
         super().__init__()
         self.norm_first = config.norm_first
         self.attention_norm = nn.LayerNorm(config.dim)
-        self.attention = SelfAttention(config.dim, config.num_heads, config.causal, config.position, config.dropout)
+        self.attention = SelfAttention(config.dim, config.num_heads, config.causal, config.position)
         self.feed_norm = nn.LayerNorm(config.dim)
         self.widen = nn.Linear(config.dim, config.hidden_dim)
         self.narrow = nn.Linear(config.hidden_dim, config.dim)
@@ -73,7 +76,7 @@ class Block(nn.Module):
         x = x + self.dropout(attended)
         if not self.norm_first:
             x = self.attention_norm(x)
-        fed = self.narrow(self.dropout(F.gelu(self.widen(self.feed_norm(x) if self.norm_first else x))))
+        fed = self.narrow(F.gelu(self.widen(self.feed_norm(x) if self.norm_first else x)))
         x = x + self.dropout(fed)
         return (x if self.norm_first else self.feed_norm(x)), cache
 

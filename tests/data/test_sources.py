@@ -1,0 +1,133 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from triarch.core.errors import InputError
+from triarch.data.arrays import from_arrays, from_frame
+from triarch.data.builtin import BUILT_IN
+from triarch.data.open import open_source
+
+Y = np.arange(30) % 3
+
+
+def test_built_in_sets():
+    known = {"digits": (1797, 10, "image"), "languages": (12025, 25, "text"), "japanese-vowels": (640, 9, "series")}
+    assert set(known) == set(BUILT_IN)
+    for name, (items, classes, modality) in known.items():
+        source = open_source(name)
+        assert (len(source), len(source.class_names), source.modality) == (items, classes, modality)
+
+
+def test_built_in_data_never_changes():
+    """Splits hang on the fingerprint: another one would move items between train and confirm."""
+    assert {name: open_source(name).fingerprint for name in BUILT_IN} == {
+        "digits": "4f02af3cf36e4b8770d42233f1037c39",
+        "languages": "27ac0feb28344866a9599124fbe5cdb7",
+        "japanese-vowels": "37d1006bacdd8006146fd0005cb075dc",
+    }
+
+
+@pytest.mark.parametrize(
+    ("x", "modality", "shape"),
+    [
+        (np.zeros((30, 8, 9), np.uint8), "image", (1, 8, 9)),
+        (np.zeros((30, 8, 8)), "image", (1, 8, 8)),
+        (np.zeros((30, 8, 9, 3), np.uint8), "image", (3, 8, 9)),
+        (np.zeros((30, 3, 8, 9), np.float32), "image", (3, 8, 9)),
+        (np.zeros((30, 12)), "series", (12, 1)),
+        (np.zeros((30, 12, 4)), "series", (12, 4)),
+    ],
+)
+def test_what_arrays_are(x, modality, shape):
+    source = from_arrays(x, Y)
+    assert source.modality == modality
+    assert source.inputs.shape[1:] == shape
+    assert source.notes
+
+
+def test_the_inference_can_be_overruled():
+    source = open_source((np.zeros((30, 8, 8)), Y), ["series"])
+    assert source.modality == "series"
+    assert source.inputs.shape == (30, 8, 8)
+
+
+def test_unequal_series_and_texts():
+    ragged = from_arrays([np.zeros(5 + number) for number in range(30)], Y)
+    assert ragged.modality == "series"
+    assert ragged.inputs[3].shape == (8, 1)
+    texts = from_arrays([f"text {number}" for number in range(30)], [f"class {label}" for label in Y])
+    assert texts.modality == "text"
+    assert texts.class_names == ("class 0", "class 1", "class 2")
+
+
+def test_frames():
+    frame = pd.DataFrame({"words": [f"w{number}" for number in range(30)], "label": [f"c{label}" for label in Y]})
+    source = from_frame(frame)
+    assert source.modality == "text"
+    assert source.class_names == ("c0", "c1", "c2")
+    numbers = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 6)))
+    numbers["last"] = Y
+    assert from_frame(numbers).inputs.shape == (30, 6, 1)
+
+
+def bad(**arrays):
+    def write(folder):
+        np.savez(folder / "bad.npz", **arrays)
+        return folder / "bad.npz"
+
+    return write
+
+
+def text(content):
+    def write(folder):
+        (folder / "bad.npz").write_bytes(content)
+        return folder / "bad.npz"
+
+    return write
+
+
+WITH_GAP = np.ones((30, 5))
+WITH_GAP[7, 2] = np.nan
+FAULTS = {
+    "no such set": (lambda _: "digitz", "did you mean digits"),
+    "no such file": (lambda folder: folder / "absent.npz", "absent.npz"),
+    "a folder": (lambda folder: folder, "only .npz"),
+    "not an archive": (text(b"hello"), "cannot be read"),
+    "an empty file": (text(b""), "cannot be read"),
+    "a torn archive": (text(b"PK\x03\x04broken"), "cannot be read"),
+    "no y": (bad(x=WITH_GAP), "no array 'y'"),
+    "pickled objects": (bad(x=np.array([{}] * 30, dtype=object), y=Y), "cannot be read"),
+    "a missing value": (bad(x=WITH_GAP, y=Y), "row 7 "),
+    "too few labels": (bad(x=np.ones((30, 5)), y=Y[:20]), "30 inputs but 20 labels"),
+    "one class": (bad(x=np.ones((30, 5)), y=np.zeros(30)), "only 1 class"),
+    "a rare class": (bad(x=np.ones((30, 5)), y=np.r_[Y[:29], 9]), "class '9' has 1 item"),
+    "continuous labels": (bad(x=np.ones((30, 5)), y=np.linspace(0, 1, 30)), "continuous (row 1)"),
+    "a missing label": (bad(x=np.ones((30, 5)), y=np.r_[Y[:29], np.nan]), "row 29 has no label"),
+    "several labels": (bad(x=np.ones((30, 5)), y=np.ones((30, 2))), "shape (30, 2)"),
+    "no items": (bad(x=np.ones((0, 5)), y=np.ones(0)), "no items"),
+    "five dimensions": (bad(x=np.ones((30, 2, 2, 2, 2)), y=Y), "(30, 2, 2, 2, 2)"),
+    "two channels": (bad(x=np.ones((30, 8, 8, 2)), y=Y), "(30, 8, 8, 2)"),
+    "complex numbers": (bad(x=np.ones((30, 5), complex), y=Y), "complex128"),
+    "one value": (bad(x=np.array(3.0), y=Y), "single value"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_are_told_with_their_place(tmp_path, fault):
+    make, told = FAULTS[fault]
+    with pytest.raises(InputError) as error:
+        open_source(make(tmp_path))
+    assert told in str(error.value)
+    assert len(str(error.value).splitlines()) <= 4
+
+
+def test_faults_of_frames():
+    frame = pd.DataFrame({"text": ["a", None] * 15, "number": range(30), "label": Y})
+    for options, told in (
+        ({"target": "lable"}, "did you mean label"),
+        ({"inputs": ["texd"]}, "did you mean text"),
+        ({"inputs": ["text"]}, "row 1 has no 'text'"),
+        ({}, "neither one text nor all numbers"),
+    ):
+        with pytest.raises(InputError, match=told):
+            from_frame(frame, **options)

@@ -1,0 +1,67 @@
+"""The exams can fail: in a copy of the source, each of these faults is found by the exam that is there for it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MUTANTS = {
+    "a convolution sees one step ahead": (
+        "layers/convolution.py", "(self.reach, 0) if self.causal", "(self.reach - 1, 1) if self.causal",
+        "test_causality and tcn",
+    ),
+    "attention sees one step ahead": (
+        "layers/attention.py", "seen = distance >= 0", "seen = distance >= -1", "test_chunking and encoder",
+    ),
+    "attention is not causal": (
+        "layers/attention.py", "is_causal=self.causal and bias is None", "is_causal=False",
+        "test_causality and encoder",
+    ),
+    "a convolution reads padding": (
+        "layers/convolution.py", "x = zero_padding(x, mask)", "x = zero_padding(x, None)", "test_padding and tcn",
+    ),
+    "attention reads padding": (
+        "layers/attention.py", "seen = mask[:, None, None]", "seen = None", "test_padding and encoder",
+    ),
+    "the mean counts padding": (
+        "layers/pool.py", "if mask is None:\n        return values.mean(dim=1)", "if True:\n        return values.mean(dim=1)",
+        "test_padding and tcn",
+    ),
+    "a recurrence ends in padding": (
+        "layers/recurrence.py", "summary = last(forwards, mask)", "summary = forwards[:, -1]", "test_padding and lstm",
+    ),
+    "a recurrence begins backwards in padding": (
+        "layers/recurrence.py", "if mask is None:\n        return x.flip(1)", "if True:\n        return x.flip(1)",
+        "test_padding and rnn-text",
+    ),
+    "a state moves on by padding": (
+        "models/transformer/encoder.py", "EncoderState(state.position + steps", "EncoderState(state.position + values.shape[1]",
+        "test_chunking and encoder",
+    ),
+    "a convolution remembers padding": (
+        "layers/convolution.py", "index = steps[:, None]", "index = torch.full_like(steps, x.shape[-1])[:, None]",
+        "test_chunking and tcn",
+    ),
+    "a cell is forgotten between chunks": (
+        "layers/recurrence.py", "(state.hidden[number][None], state.cell[number][None])",
+        "(state.hidden[number][None], 0 * state.cell[number][None])", "test_chunking and lstm",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", MUTANTS)
+def test_exam_finds(fault, tmp_path):
+    file, right, wrong, exam = MUTANTS[fault]
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.gz", "*.egg-info"))
+    mutant = tmp_path / "src" / "triarch" / file
+    assert mutant.read_text().count(right) == 1
+    mutant.write_text(mutant.read_text().replace(right, wrong))
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "tests/exams/test_exams.py", "-k", exam, "-p", "no:cacheprovider"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "src")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout[-2000:]
+    assert "AssertionError" in done.stdout

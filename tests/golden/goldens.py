@@ -1,0 +1,83 @@
+"""Recorded counts and losses of every architecture: `make golden` adds what is missing, `--accept` also rewrites."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from triarch.core.machine import computing
+from triarch.core.spec import Modality, reference
+from triarch.core.types import Batch
+from triarch.data.dataset import prepare
+from triarch.data.nominal import nominal_source
+from triarch.measure.count import macs, params
+from triarch.models import registry
+from triarch.models.registry import Architecture
+from triarch.tasks.classify import Classify
+from triarch.training.loop import Trainer
+from triarch.training.recipe import make
+from triarch.training.start import resolve, start
+
+HERE = Path(__file__).parent
+STEPS = 5
+
+
+def read(name: str) -> dict[str, Any]:
+    """The golden of an architecture."""
+    path = HERE / f"{name}.json"
+    assert path.exists(), f"{name} has no golden yet: run `make golden`"
+    return json.loads(path.read_text())
+
+
+def nominal_counts(architecture: Architecture, modality: Modality) -> dict[str, dict[str, int]]:
+    """Parameters and multiply–adds of the backbone at each size, on the nominal data."""
+    spec = reference(modality)
+    counts = {}
+    for size in architecture.sizes:
+        with torch.device("meta"):
+            backbone = architecture.backbone(architecture.configure(size, {}), spec)
+            x = torch.zeros(1, *spec.shape, dtype=torch.long if modality == "text" else torch.float32)
+        counts[size] = {"params": params(backbone), "macs": macs(backbone, lambda: backbone(Batch(x).input))}  # noqa: B023
+    return counts
+
+
+def losses(architecture: Architecture, modality: Modality) -> list[float]:
+    """The losses of five training steps at nano on the nominal data, on one thread."""
+    dataset = prepare(nominal_source(modality))
+    recipe = resolve(make({"model": architecture.name, "steps": STEPS, "batch_size": 8}), dataset)
+    made: list[float] = []
+
+    def note(trainer: Trainer) -> bool:
+        made.append(trainer.loss)
+        return False
+
+    with computing(1, seed=0, flush_denormals=True):
+        start(recipe, dataset, Classify()).run(after_step=note)
+    return made
+
+
+def record(accept: bool) -> int:
+    """Write the goldens that are missing; with `accept` all that differ. The number of those refused."""
+    refused = 0
+    for name in registry.names():
+        architecture, path = registry.find(name), HERE / f"{name}.json"
+        golden = {
+            "counts": {modality: nominal_counts(architecture, modality) for modality in architecture.modalities},
+            "losses": {modality: losses(architecture, modality) for modality in architecture.modalities},
+        }
+        content = json.dumps(golden, indent=1) + "\n"
+        if path.exists() and path.read_text() != content and not accept:
+            print(f"{path.name} differs and is kept; `make golden ACCEPT=--accept` rewrites it")
+            refused += 1
+        elif not path.exists() or path.read_text() != content:
+            path.write_text(content)
+            print(f"{path.name} written")
+    return refused
+
+
+if __name__ == "__main__":
+    sys.exit(min(1, record("--accept" in sys.argv[1:])))
