@@ -60,6 +60,6 @@ def test_tokenizers_give_the_text_back(kind):
 def test_unknown_characters_and_empty_texts():
     tokenizer = fit_tokenizer("characters", ["abc"])
     unknown = tokenizer.token_to_id("[UNK]")
-    assert [ids.tolist() for ids in encode(tokenizer, ["", "xyb"])][0] == [unknown]
+    assert encode(tokenizer, [""])[0].tolist() == [unknown]
     assert encode(tokenizer, ["xb"])[0].tolist() == [unknown, tokenizer.token_to_id("b")]
     assert len(encode(tokenizer, ["a" * 100], max_len=7)[0]) == 7

@@ -223,5 +223,3 @@ def _same(a: Tensor, b: Tensor) -> None:
     scale = max(1.0, b.abs().max().item() if b.numel() else 1.0)
     assert a.shape == b.shape
     assert difference <= TOLERANCE * scale, f"differs by {difference:.2g}"
-
-

@@ -28,8 +28,7 @@ MUTANTS = {
         "layers/attention.py", "seen = mask[:, None, None]", "seen = None", "test_padding and encoder",
     ),
     "the mean counts padding": (
-        "layers/pool.py", "if mask is None:\n        return values.mean(dim=1)", "if True:\n        return values.mean(dim=1)",
-        "test_padding and tcn",
+        "layers/pool.py", "weight = mask.unsqueeze(-1)", "weight = (mask | True).unsqueeze(-1)", "test_padding and tcn",
     ),
     "a recurrence ends in padding": (
         "layers/recurrence.py", "summary = last(forwards, mask)", "summary = forwards[:, -1]", "test_padding and lstm",
@@ -39,8 +38,8 @@ MUTANTS = {
         "test_padding and rnn-text",
     ),
     "a state moves on by padding": (
-        "models/transformer/encoder.py", "EncoderState(state.position + steps", "EncoderState(state.position + values.shape[1]",
-        "test_chunking and encoder",
+        "models/transformer/encoder.py", "EncoderState(state.position + steps",
+        "EncoderState(state.position + values.shape[1]", "test_chunking and encoder",
     ),
     "a convolution remembers padding": (
         "layers/convolution.py", "index = steps[:, None]", "index = torch.full_like(steps, x.shape[-1])[:, None]",
@@ -60,7 +59,18 @@ def test_exam_finds(fault, tmp_path):
     mutant = tmp_path / "src" / "triarch" / file
     assert mutant.read_text().count(right) == 1
     mutant.write_text(mutant.read_text().replace(right, wrong))
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "tests/exams/test_exams.py", "-k", exam, "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "tests/exams/test_exams.py",
+        "-k",
+        exam,
+        "-p",
+        "no:cacheprovider",
+    ]
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "src")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout[-2000:]

@@ -5,7 +5,9 @@ from triarch.training.recipe import make, read, to_yaml
 
 
 def test_changes(tmp_path):
-    recipe = make({"model": "lstm/nano"}, ["optimiser.lr=1e-3", "settings.depth=2", "schedule.name=cosine", "clip=null"])
+    recipe = make(
+        {"model": "lstm/nano"}, ["optimiser.lr=1e-3", "settings.depth=2", "schedule.name=cosine", "clip=null"]
+    )
     assert recipe.optimiser.lr == 1e-3
     assert recipe.settings == {"depth": 2}
     assert recipe.schedule.name == "cosine"

@@ -10,14 +10,14 @@ import numpy as np
 from triarch.core.results import Latency
 
 BLOCKS, CALLS, WARM_UP = 5, 200, 20
-BUSY = 1.1
+BUSY, RAGGED = 1.1, 4.0
 
 
 def latency(call: Callable[[], object], limit: float | None = None) -> Latency | None:
     """Time `call`: the highest p95, and the median p50, of five blocks of 200 calls.
 
-    A block during which the machine was busy with something else (wall time above 1.1 times the process's CPU time)
-    is repeated, each up to three times; if it stays so there is no reading.
+    A block during which the machine was busy with something else (wall time above 1.1 times the process's CPU time, or
+    a p95 above four times the median) is repeated, each up to three times; if it stays so there is no reading.
 
     Args:
         limit: seconds that the whole reading may take; None: no limit.
@@ -51,4 +51,5 @@ def _block(call: Callable[[], object]) -> tuple[list[float], bool]:
         call()
         times.append(1000 * (time.perf_counter() - start))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return times, wall <= BUSY * cpu
+    smooth = np.percentile(times, 95) <= RAGGED * np.median(times)
+    return times, bool(wall <= BUSY * cpu and smooth)

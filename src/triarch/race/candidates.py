@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -86,9 +87,13 @@ def within(budget: Budget, all_entries: list[Entry]) -> list[Entry]:
 
 
 def in_order(family: list[Entry]) -> list[Entry]:
-    """A family's candidates, the first to race first: every architecture at one size before any at the next."""
+    """A family's candidates, the first to race first: every architecture once before any a second time."""
     rank = {size: number for number, size in enumerate(FIRST_SIZES)}
-    return sorted(family, key=lambda entry: (rank.get(entry.size, len(rank)), entry.model))
+    ladders: dict[str, list[Entry]] = {}
+    for entry in sorted(family, key=lambda entry: (rank.get(entry.size, len(rank)), entry.model)):
+        ladders.setdefault(entry.architecture.name, []).append(entry)
+    rounds = zip_longest(*ladders.values())
+    return [entry for members in rounds for entry in members if entry is not None]
 
 
 def save_untrained(entry: Entry, dataset: Dataset, task: Task, folder: Path) -> None:

@@ -39,13 +39,15 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str) -
     scores, fitted = _baselines(race)
     race.reporter.say(_summary(scores))
     planned = race.heats(allowed, race.left - MEASURING * race.budget.seconds)
-    _costs(race, [entry for heat in planned for entry in allowed if entry.model in heat.models])
     finalists = []
     for heat in planned:
         survivor = race.halve(heat)
         if survivor:
             finalists.append(survivor)
             race.reporter.say(f"{heat.family}: {survivor.model} goes to the final, learning rate {survivor.lr:.2g}")
+    first = {finalist.model for finalist in finalists}
+    raced = [entry for heat in planned for entry in allowed if entry.model in heat.models]
+    _costs(race, sorted(raced, key=lambda entry: (entry.model not in first, entry.counted.macs)))
     finals = race.finals(finalists)
     verdict, winner = judge(race, finals, scores, fitted, data)
     _note(race, entries, planned, finals, verdict)
@@ -105,16 +107,16 @@ def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fit
 
 
 def _costs(race: Race, entries: list[Entry]) -> None:
-    """Measure latency, memory and size of those that race, the small ones first, as far as their time goes."""
+    """Measure latency, memory and size of `entries`, in their order, as far as the time for it goes."""
 
     def measure() -> dict[str, Any]:
         race.reporter.update(race.elapsed / race.budget.seconds, "measuring latency and memory")
         folders = {}
-        for entry in sorted(entries, key=lambda entry: entry.counted.macs):
+        for entry in entries:
             folder = race.run / "untrained" / entry.model.replace("/", "-")
             save_untrained(entry, race.dataset, race.task, folder)
             folders[folder] = entry.model
-        limit = max(5.0, MEASURING * race.budget.seconds)
+        limit = max(6.0, MEASURING * race.budget.seconds)
         readings = measure_apart(list(folders), race.base.threads, limit)
         for path in sorted((race.run / "untrained").rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()

@@ -98,11 +98,11 @@ def _affordable(family: list[Entry], watch: _Stopwatch, rates: int, share: float
         trials = (len(chosen) + 1) * rates
         slot = share / max(1, len(_rungs(trials))) / trials
         most = min(slot / FEWEST_STEPS, final / FEWEST_FINAL_STEPS)
-        if slot < SHORTEST_TRIAL and chosen:
-            entry.counted.reason = f"its turn did not come: {share:.0f} s for the trials of a family"
+        if chosen and (slot < SHORTEST_TRIAL or slowest > most):
+            entry.counted.reason = f"its turn did not come: a family has {share:.0f} s for its trials"
             continue
         step = watch.step_seconds(entry, most)
-        if max(step, slowest) > most:
+        if step > most:
             entry.counted.reason = f"too slow for the time: {step:.2g} s a step"
             continue
         slowest = max(step, slowest)
