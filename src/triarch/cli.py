@@ -12,7 +12,6 @@ from importlib import import_module
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-import click
 import typer
 
 from triarch import VERBS, __version__
@@ -44,16 +43,11 @@ def application() -> typer.Typer:
 def main() -> None:
     """Run the command line; exits 0 done, 2 the input is at fault, 1 our fault, 130 interrupted."""
     try:
-        application()(standalone_mode=False)
+        application()()
     except InputError as error:
         _end(INPUT_FAULT, *f"error: {error}".splitlines()[:5])
-    except click.ClickException as error:
-        error.show()
-        sys.exit(INPUT_FAULT)
     except Interrupted as error:
         _end(INTERRUPTED, "interrupted; to go on:" if error.resume else "interrupted", error.resume)
-    except (KeyboardInterrupt, click.Abort):
-        _end(INTERRUPTED, "interrupted")
     except BrokenPipeError:
         sys.stderr.close()
     except Exception:
@@ -76,7 +70,10 @@ def _command(verb: Callable[..., Any]) -> Callable[..., None]:
     def command(**values: Any) -> None:
         as_lines = values.pop("json_output")
         given = {name: value for name, value in values.items() if value is not None}
-        result = verb(**given)
+        try:
+            result = verb(**given)
+        except KeyboardInterrupt:
+            raise Interrupted from None
         if as_lines:
             print(json.dumps(as_json(result), ensure_ascii=False))
         else:

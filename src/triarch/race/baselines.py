@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,9 @@ from sklearn.svm import SVC, LinearSVC
 
 from triarch.core.files import write_bytes, write_text
 from triarch.core.spec import Modality
-from triarch.data.dataset import Dataset
+
+if TYPE_CHECKING:  # the process does without torch, which would cost it its first seconds
+    from triarch.data.dataset import Dataset
 
 SVM_ITEMS = 10_000
 POLL = 0.05

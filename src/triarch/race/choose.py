@@ -147,17 +147,18 @@ def _note(
         heat = heats[entry.model]
         counted.trials = len(heat.rates[entry.model])
         rungs = [
-            record.result
+            (number + 1, record.result)
             for number in range(len(heat.rungs))
             for rate in heat.rates[entry.model]
             if (record := race.ledger.get(trial_key(heat.family, entry.model, rate, number)))
         ]
-        scored = [result for result in rungs if result["score"] is not None]
+        furthest = max((number for number, _ in rungs), default=0)
+        scored = [result for _, result in rungs if result["score"] is not None]
         if scored:
             best = max(scored, key=lambda result: result["score"])
             counted.score, counted.interval = best["score"], tuple(best["interval"])
         counted.status = "eliminated" if scored else "diverged"
-        counted.reason = f"out after {_longest(race, heat, entry.model)} of {len(heat.rungs)} rungs"
+        counted.reason = f"out after rung {furthest} of {len(heat.rungs)}"
         done = [result for result in finals.get(entry.model, []) if result["score"] is not None]
         if done:
             values = np.array([result["values"] for result in done])
@@ -166,15 +167,6 @@ def _note(
             place = {verdict.model: "winner", verdict.runner_up: "runner-up"}
             counted.status = place.get(entry.model, "finalist")
             counted.reason = f"the best {counted.family}"
-
-
-def _longest(race: Race, heat: Heat, model: str) -> int:
-    return max(
-        number + 1
-        for number in range(len(heat.rungs))
-        for rate in heat.rates[model]
-        if number == 0 or race.ledger.get(trial_key(heat.family, model, rate, number))
-    )
 
 
 def _sorted(candidates: list[Candidate]) -> list[Candidate]:

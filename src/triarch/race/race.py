@@ -163,7 +163,7 @@ class Race:
                 "loss": None,
                 "steps": error.step,
                 "interval": None,
-                "status": f"diverged: {error}",
+                "status": str(error).splitlines()[0],
             }
         self._check()
         scores = trial.scores(rows)
@@ -196,7 +196,7 @@ class Race:
             trial.run(slot - 2 * cost, finish=True, deadline=slot - cost, after_step=after_step)
         except Diverged as error:
             return {"seed": seed, "score": None, "loss": None, "steps": error.step, "curve": curve,
-                    "status": f"diverged: {error}"}  # fmt: skip
+                    "status": str(error).splitlines()[0]}  # fmt: skip
         self._check()
         scores = trial.scores(rows)
         values = scores.metrics[self.task.primary.name]

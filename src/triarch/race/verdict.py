@@ -138,9 +138,9 @@ def _baseline(
 
 
 def _kind(lead: Difference | None) -> Any:
-    if lead is None or lead.interval[0] > 0:
-        return "network"
-    return "baseline" if lead.interval[1] < 0 else "undecided"
+    if lead is None or not lead.clear:
+        return "undecided"
+    return "network" if lead.mean > 0 else "baseline"
 
 
 def _with_text(verdict: Verdict, metric: Metric) -> Verdict:
@@ -148,7 +148,9 @@ def _with_text(verdict: Verdict, metric: Metric) -> Verdict:
     sentences = []
     baseline = verdict.baseline
     if baseline is None:
-        sentences.append(f"Use {verdict.model}; no baseline was ready in time to compare it with.")
+        sentences.append(
+            f"Undecided: {verdict.model} is the best network, but no baseline was ready to compare it with."
+        )
     else:
         lead = f"{_points(baseline.difference)} ({_range(baseline.interval)})"
         if verdict.kind == "network":

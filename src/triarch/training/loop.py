@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from triarch.core.errors import InputError
 from triarch.core.types import Batch
 from triarch.model import Model
 from triarch.tasks.task import Task
@@ -32,11 +33,14 @@ class Batches(Protocol):
         ...
 
 
-class Diverged(Exception):
+class Diverged(InputError):
     """The loss is not a number any more, or has grown far beyond where it began."""
 
     def __init__(self, step: int, loss: float, lr: float) -> None:
-        super().__init__(f"the loss was {loss:.4g} at step {step} with learning rate {lr:.2g}")
+        super().__init__(
+            f"the training diverged: the loss was {loss:.4g} at step {step} with learning rate {lr:.2g}",
+            f"lower it: --set optimiser.lr={lr / 10:.2g}",
+        )
         self.step, self.loss, self.lr = step, loss, lr
 
 

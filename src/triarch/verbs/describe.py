@@ -7,7 +7,7 @@ from typing import Any
 from triarch.core.results import Description
 
 
-def describe(model: str, data: Any = None, modality: str | None = None, threads: int | None = None) -> Description:
+def describe(model: str, *, data: Any = None, modality: str | None = None, threads: int | None = None) -> Description:
     """Show what a model is and what it costs here.
 
     Args:

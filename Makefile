@@ -1,0 +1,40 @@
+# A fresh machine needs `make demo` and `make test`; everything is installed into .venv, pinned by constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+SECONDS_LIMIT ?= 120
+
+.PHONY: demo test test-all lint golden bench readme
+
+demo: .venv/.core  ## race on handwritten digits, down to a report
+	$(BIN)/triarch choose digits --seconds $(SECONDS_LIMIT)
+
+test: .venv/.test  ## all but the minutes-long tests
+	$(BIN)/pytest -m "not slow"
+
+test-all: .venv/.test  ## all; the page tests need Debian's package chromium
+	$(BIN)/pytest
+
+lint: .venv/.test  ## style, types, floors
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+golden: .venv/.test  ## record counts and losses of new architectures; ACCEPT=--accept rewrites old ones
+	PYTHONPATH=tests $(BIN)/python tests/golden/goldens.py $(ACCEPT)
+
+bench: .venv/.core  ## measure, JSON into bench/results/
+	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/budget.py
+
+readme: .venv/.core  ## write the table of architectures into the READMEs
+	$(BIN)/python docs/table.py
+
+.venv/.core: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/.test: .venv/.core
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
