@@ -28,14 +28,16 @@ from triarch.ship.probe import Reading, measure_apart
 from triarch.training.recipe import Recipe, to_yaml
 
 
-def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str) -> Choice:
+def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, threads: int | None) -> Choice:
     """Run what is left of a race, and write its artifact and report.
 
     Args:
         entries: all candidates, for the table.
         allowed: those that keep the limits.
         data: Python for the data, for the lines that reproduce a baseline.
+        threads: inside an operation; None: as many as prove useful.
     """
+    race.settle_threads(allowed, threads)
     scores, fitted = _baselines(race)
     race.reporter.say(_summary(scores))
     planned = race.heats(allowed, race.left - MEASURING * race.budget.seconds)

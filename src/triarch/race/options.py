@@ -14,7 +14,7 @@ from triarch.training.recipe import Recipe, make
 
 @dataclass(frozen=True)
 class Options:
-    """The parameters of `choose`; `data` is None where it was not a name or a path."""
+    """The parameters of `choose`; `data` is None where it was not a name or a path, `threads` to be tried out."""
 
     data: str | None
     seconds: float
@@ -23,12 +23,12 @@ class Options:
     input: tuple[str, ...]
     target: str | None
     seed: int
-    threads: int
+    threads: int | None
 
     def recipe(self) -> Recipe:
         """What all trainings of the race have in common; the model is put in later."""
-        common = ("data", "input", "target", "seed", "threads", "seconds")
-        return make({"model": "", **{name: getattr(self, name) for name in common}})
+        common = ("data", "input", "target", "seed", "seconds")
+        return make({"model": "", **{name: getattr(self, name) for name in common}, "threads": self.threads or 1})
 
     def to_json(self) -> str:
         """As `read` takes it."""

@@ -11,10 +11,9 @@ import numpy as np
 from triarch.core.budget import Budget
 from triarch.data.dataset import Dataset
 from triarch.race.candidates import Entry, in_order
-from triarch.race.trial import Trial
 from triarch.tasks.task import Task
-from triarch.training.loop import Trainer
 from triarch.training.recipe import Recipe
+from triarch.training.start import step_seconds, useful_threads
 
 BASELINES, MEASURING = 0.15, 0.05
 HALVING = 0.45
@@ -120,16 +119,17 @@ class _Stopwatch:
         self.dataset, self.task, self.base = dataset, task, base
 
     def step_seconds(self, entry: Entry, most: float) -> float:
-        """Of the fastest of three steps; of a giant only an estimate, too low but above `most`."""
+        """The median of a few steps; of a giant only an estimate, too low but above `most`."""
         estimate = 3 * entry.counted.macs * self.base.batch_size / FAST
         if estimate > most:
             return estimate
-        recipe = self.base.model_copy(update={"model": entry.model, "seconds": None, "steps": 4})
-        times = [0.0]
+        recipe = self.base.model_copy(update={"model": entry.model})
+        return step_seconds(recipe, self.dataset, self.task, self.base.threads, patience=4 * most)
 
-        def clock(trainer: Trainer) -> bool:
-            times.append(trainer.elapsed)
-            return trainer.step > 1 and trainer.elapsed - times[-2] > 4 * most
 
-        Trial(recipe, self.dataset, self.task).run(seconds=60, finish=True, after_step=clock)
-        return min(after - before for before, after in zip(times[1:], times[2:]))
+def threads(entries: Sequence[Entry], dataset: Dataset, task: Task, base: Recipe, most: int) -> int:
+    """How many threads the race should use: tried with the first candidate of each family."""
+    families = sorted({entry.counted.family for entry in entries})
+    first = [in_order([entry for entry in entries if entry.counted.family == family])[0] for family in families]
+    recipes = [base.model_copy(update={"model": entry.model}) for entry in first]
+    return useful_threads(recipes, dataset, task, most)

@@ -23,12 +23,13 @@ from triarch.core.budget import Budget
 from triarch.core.errors import Interrupted
 from triarch.core.files import write_bytes, write_text
 from triarch.core.interrupt import Stop
+from triarch.core.machine import cores
 from triarch.core.progress import Reporter
 from triarch.core.record import Ledger, Record
 from triarch.data.dataset import Dataset
 from triarch.measure.statistics import score_interval
 from triarch.race.candidates import Entry
-from triarch.race.plan import Heat, heats, reserve, seeds
+from triarch.race.plan import Heat, heats, reserve, seeds, threads
 from triarch.race.trial import Trial
 from triarch.tasks.task import Task
 from triarch.training.loop import Diverged, Trainer
@@ -89,6 +90,14 @@ class Race:
             now = self.elapsed
             record = self.ledger.append(Record(key, result, now - begin, now, self.base.threads))
         return record.result
+
+    def settle_threads(self, entries: list[Entry], given: int | None) -> None:
+        """Use the threads that were asked for, else as many as prove useful."""
+
+        def attempt() -> dict[str, Any]:
+            return {"threads": given or threads(entries, self.dataset, self.task, self.base, cores())}
+
+        self.base = self.base.model_copy(update=self.once("threads", attempt))
 
     def heats(self, entries: list[Entry], seconds: float) -> list[Heat]:
         """The plan of the halving."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from typing import Any
 
+from triarch.core.machine import computing
 from triarch.data.dataset import Dataset
 from triarch.data.stream import Stream
 from triarch.model import build
@@ -34,6 +37,36 @@ def start(recipe: Recipe, dataset: Dataset, task: Task) -> Trainer:
     architecture, _, size = recipe.model.partition("/")
     model = build(architecture, size, task, dataset.spec, recipe.settings)
     return Trainer(model, task, Stream(dataset, recipe.batch_size, recipe.seed), recipe)
+
+
+GAIN = 1.2
+TIMED_STEPS = 6
+
+
+def step_seconds(recipe: Recipe, dataset: Dataset, task: Task, threads: int, patience: float = 5.0) -> float:
+    """The median time of a training step here and now: of six after one to warm up, or fewer within `patience`."""
+    times: list[float] = []
+
+    def clock(trainer: Trainer) -> bool:
+        times.append(trainer.elapsed)
+        return len(times) > 1 and trainer.elapsed > patience
+
+    with computing(threads, recipe.seed, flush_denormals=True):
+        start(resolve(recipe, dataset), dataset, task).run(steps=TIMED_STEPS + 1, after_step=clock)
+    return statistics.median(after - before for before, after in zip(times, times[1:]))
+
+
+def useful_threads(recipes: Sequence[Recipe], dataset: Dataset, task: Task, most: int) -> int:
+    """`most` where it takes the steps of `recipes` clearly faster than one thread does, else 1.
+
+    Small networks gain little from a second thread and, on a machine with other work, lose tenfold by it, since every
+    operator waits for the slower one.
+    """
+    if most == 1:
+        return 1
+    alone = sum(step_seconds(recipe, dataset, task, 1) for recipe in recipes)
+    together = sum(step_seconds(recipe, dataset, task, most) for recipe in recipes)
+    return most if GAIN * together <= alone else 1
 
 
 def finished(trainer: Trainer) -> Recipe:

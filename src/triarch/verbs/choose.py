@@ -32,7 +32,7 @@ def choose(
         input: what the inputs are (image, text, series) where it should not be inferred.
         target: column of the labels, where the data has columns.
         seed: of weights and batches; the splits never depend on it.
-        threads: threads inside an operation; all cores if not given.
+        threads: threads inside an operation; if not given, as many as prove useful.
         out: folder of the artifact; must be new or empty. runs/NAME-N if not given.
         resume: folder of an interrupted race to go on with; nothing else is needed.
     """
@@ -43,7 +43,7 @@ def choose(
     from triarch.core.errors import InputError
     from triarch.core.files import new_folder, only_one
     from triarch.core.interrupt import deferred
-    from triarch.core.machine import computing, cores
+    from triarch.core.machine import computing
     from triarch.core.progress import progress
     from triarch.data.dataset import prepare
     from triarch.data.open import open_source
@@ -61,7 +61,7 @@ def choose(
         input=tuple(input),
         target=target,
         seed=seed,
-        threads=threads or cores(),
+        threads=threads,
     )
     if resume is not None:
         kept = resume / "run" / "choose.json"
@@ -74,7 +74,7 @@ def choose(
     if options.seconds < 10:
         raise InputError(f"--seconds {options.seconds:g} is too short to race in", "give 10 or more")
     budget = Budget(options.seconds, options.max_params, options.max_size)
-    with computing(options.threads, options.seed), deferred() as stop, progress("choosing") as reporter:
+    with computing(options.threads or 1, options.seed), deferred() as stop, progress("choosing") as reporter:
         dataset = prepare(open_source(data, options.input, options.target))
         task = tasks.infer(dataset.spec)
         base = options.recipe()
@@ -85,4 +85,4 @@ def choose(
         folder = resume or new_folder(out, stem, first, "triarch choose")
         with only_one(folder / "run"):
             race = Race(folder / "run", budget, dataset, task, base, reporter, stop, began)
-            return run(race, found, allowed, repr(options.data) if options.data else "(x, y)")
+            return run(race, found, allowed, repr(options.data) if options.data else "(x, y)", options.threads)

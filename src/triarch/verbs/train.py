@@ -38,7 +38,7 @@ def train(
         epochs: stop after this many passes over the training split; 30 where no limit is given.
         seconds: stop after this time.
         seed: of weights and batches; 0 if not given.
-        threads: threads inside an operation; all cores if not given.
+        threads: threads inside an operation; if not given, as many as prove useful.
         workers: processes that prepare batches; any number gives the same result.
         input: what the inputs are (image, text, series) where it should not be inferred.
         target: column of the labels, where the data has columns.
@@ -48,7 +48,7 @@ def train(
         set: one entry of the recipe, key=value: --set optimiser.lr=0.01 --set settings.depth=2.
         resume: folder of an interrupted training to go on with; nothing else is needed.
     """
-    from triarch.core.errors import InputError, Interrupted
+    from triarch.core.errors import Interrupted
     from triarch.core.files import new_folder, only_one, write_text
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
@@ -59,85 +59,105 @@ def train(
     from triarch.ship.artifact import Artifact, new_config, save
     from triarch.ship.card import card
     from triarch.tasks import registry as tasks
-    from triarch.training import recipe as recipes
     from triarch.training.evaluate import evaluate
+    from triarch.training.recipe import to_yaml
     from triarch.training.session import Session
-    from triarch.training.start import finished, resolve, start
+    from triarch.training.start import finished, resolve, start, useful_threads
 
     given = {
         "model": model, "steps": steps, "epochs": epochs, "seconds": seconds, "seed": seed, "threads": threads,
-        "workers": workers, "input": [*input] or None, "target": target, "task": task,
+        "workers": workers, "input": [*input] or None, "target": target, "task": task, "out": out, "recipe": recipe,
+        "set": set or None,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
-    if resume is not None:
-        if given or out or recipe or set:
-            raise InputError(f"--resume {resume}: the folder knows its options", "leave the others out")
-        source_of = resume / "run" / "recipe.yaml"
-        if not source_of.is_file() or (resume / "run" / "choose.json").is_file():
-            raise InputError(f"{resume} holds no training to go on with", "give the --out of a `triarch train`")
-        chosen = recipes.make(recipes.read(source_of))
-    else:
-        entries = {"threads": cores(), **(recipes.read(recipe) if recipe else {}), **given}
-        if isinstance(data, str | Path):
-            entries["data"] = str(data)
-        limits = {"steps", "epochs", "seconds"}
-        if len(limits & given.keys()) > 1:
-            raise InputError("--steps, --epochs and --seconds: give one of them")
-        if limits & given.keys():
-            entries |= dict.fromkeys(limits - given.keys())
-        if "model" not in entries:
-            raise InputError("no model is named", "--model lstm/nano, say; `triarch list` shows them all")
-        chosen = recipes.make(entries, set)
-        if chosen.steps is chosen.epochs is chosen.seconds is None:
-            chosen = chosen.model_copy(update={"epochs": DEFAULT_EPOCHS})
-        if chosen.schedule.name == "cosine" and chosen.seconds is not None:
-            raise InputError(
-                "a cosine schedule must know its end", "give --steps or --epochs, or take schedule.name=wsd"
-            )
-    place = chosen.data if data is None else data
-    if place is None:
-        raise InputError("no data is named", "triarch train digits --model lstm/nano, say")
-    with computing(chosen.threads, chosen.seed, flush_denormals=True):
-        dataset = prepare(open_source(place, chosen.input, chosen.target), chosen.tokenizer)
-        learned = tasks.find(chosen.task) if chosen.task else tasks.infer(dataset.spec)
-        chosen = resolve(chosen, dataset)
-        architecture, _, size = chosen.model.partition("/")
-        trainer = start(chosen, dataset, learned)
+    asked, place = _resumed(data, resume, given) if resume else _asked(data, given)
+    with computing(asked.threads):
+        dataset = prepare(open_source(place, asked.input, asked.target), asked.tokenizer)
+        learned = tasks.find(asked.task) if asked.task else tasks.infer(dataset.spec)
+        asked = resolve(asked, dataset)
+        if "threads" not in asked.model_fields_set:
+            asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
+    with computing(asked.threads, asked.seed, flush_denormals=True):
+        trainer = start(asked, dataset, learned)
+        architecture, _, size = asked.model.partition("/")
         stem = f"{Path(dataset.spec.name).stem}-{architecture}-{size}"
-        folder = resume or new_folder(out, stem, {"run/recipe.yaml": recipes.to_yaml(chosen)}, "triarch train")
+        folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
 
-        def scores(split: str = "select") -> Any:
-            return evaluate(trainer.result, learned, dataset.batches(dataset.rows(split), 256))
+        def scores() -> Any:
+            return evaluate(trainer.result, learned, dataset.batches(dataset.rows("select"), 256))
 
-        with only_one(folder / "run"), progress(f"training {chosen.model}") as reporter:
+        with only_one(folder / "run"), progress(f"training {asked.model}") as reporter:
             session = Session(trainer, folder / "run", scores, reporter)
             if resume is not None:
                 session.resume()
             if not session.train():
                 raise Interrupted(f"triarch train --resume {folder}")
-            result = scores()
-            metric = learned.primary
+            metric, result, done = learned.primary, scores(), finished(trainer)
             values = result.metrics[metric.name]
-            score, interval, done = result.mean(metric.name), score_interval(values), finished(trainer)
-            write_text(folder / "run" / "recipe.yaml", recipes.to_yaml(done))
-            text = card(
-                chosen.model, dataset.spec, metric, score, interval, len(values), "select", params(trainer.result),
-                recipes.to_yaml(done),
-            )  # fmt: skip
-            config = new_config(architecture, size, chosen.settings, learned, dataset.spec)
+            outcome = Training(
+                model=asked.model,
+                metric=metric,
+                score=result.mean(metric.name),
+                interval=score_interval(values),
+                n=len(values),
+                split="select",
+                steps=trainer.step,
+                seconds=round(trainer.elapsed, 2),
+                params=params(trainer.result),
+                seed=asked.seed,
+                threads=asked.threads,
+                artifact=str(folder),
+            )
+            write_text(folder / "run" / "recipe.yaml", to_yaml(done))
+            config = new_config(architecture, size, asked.settings, learned, dataset.spec)
             artifact = Artifact(config, trainer.result, learned, dataset.preprocessor)
+            text = card(
+                outcome.model, dataset.spec, metric, outcome.score, outcome.interval, outcome.n, outcome.split,
+                outcome.params, to_yaml(done),
+            )  # fmt: skip
             save(artifact, folder, text, dataset.source.take(dataset.splits["train"][:4]))
-    return Training(
-        model=chosen.model,
-        metric=metric,
-        score=score,
-        interval=interval,
-        n=len(values),
-        split="select",
-        steps=trainer.step,
-        seconds=round(trainer.elapsed, 2),
-        params=params(trainer.result),
-        seed=chosen.seed,
-        threads=chosen.threads,
-        artifact=str(folder),
-    )
+    return outcome
+
+
+def _asked(data: Any, given: dict[str, Any]) -> tuple[Any, Any]:
+    """The recipe that the options make, and the data."""
+    from triarch.core.errors import InputError
+    from triarch.training import recipe as recipes
+
+    limits = {"steps", "epochs", "seconds"}
+    if len(limits & given.keys()) > 1:
+        raise InputError("--steps, --epochs and --seconds: give one of them")
+    options = {name: value for name, value in given.items() if name not in ("recipe", "set", "out")}
+    entries = {**(recipes.read(given["recipe"]) if "recipe" in given else {}), **options}
+    if isinstance(data, str | Path):
+        entries["data"] = str(data)
+    if limits & given.keys():
+        entries |= dict.fromkeys(limits - given.keys())
+    if "model" not in entries:
+        raise InputError("no model is named", "--model lstm/nano, say; `triarch list` shows them all")
+    chosen = recipes.make(entries, given.get("set", ()))
+    if chosen.steps is chosen.epochs is chosen.seconds is None:
+        chosen = chosen.model_copy(update={"epochs": DEFAULT_EPOCHS})
+    if chosen.schedule.name == "cosine" and chosen.seconds is not None:
+        raise InputError("a cosine schedule must know its end", "give --steps or --epochs, or take schedule.name=wsd")
+    place = chosen.data if data is None else data
+    if place is None:
+        raise InputError("no data is named", "triarch train digits --model lstm/nano, say")
+    return chosen, place
+
+
+def _resumed(data: Any, folder: Path, given: dict[str, Any]) -> tuple[Any, Any]:
+    """The recipe of an interrupted training, and its data."""
+    from triarch.core.errors import InputError
+    from triarch.training import recipe as recipes
+
+    if given:
+        raise InputError(f"--resume {folder}: the folder knows its options", f"leave --{next(iter(given))} out")
+    path = folder / "run" / "recipe.yaml"
+    if not path.is_file() or (folder / "run" / "choose.json").is_file():
+        raise InputError(f"{folder} holds no training to go on with", "give the --out of a `triarch train`")
+    chosen = recipes.make(recipes.read(path))
+    place = chosen.data if data is None else data
+    if place is None:
+        raise InputError(f"{folder} was trained on data from memory", "in Python: triarch.train(data, resume=…)")
+    return chosen, place
