@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -16,7 +18,7 @@ import typer
 
 from triarch import VERBS, __version__
 from triarch.core.errors import InputError, Interrupted
-from triarch.core.results import as_json
+from triarch.core.results import Verification, as_json
 from triarch.show import show
 
 INPUT_FAULT, OUR_FAULT, INTERRUPTED = 2, 1, 130
@@ -42,7 +44,13 @@ def application() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; exits 0 done, 2 the input is at fault, 1 our fault, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
+        for argument in sys.argv[1:]:
+            if any("\ud800" <= character <= "\udfff" for character in argument):
+                raise InputError(f"argument {argument!a} is not UTF-8", "rename the file, or mend its encoding")
         application()()
     except InputError as error:
         _end(INPUT_FAULT, *f"error: {error}".splitlines()[:5])
@@ -75,9 +83,12 @@ def _command(verb: Callable[..., Any]) -> Callable[..., None]:
         except KeyboardInterrupt:
             raise Interrupted from None
         if as_lines:
-            print(json.dumps(as_json(result), ensure_ascii=False))
+            plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+            print(json.dumps(as_json(result), ensure_ascii=plain, allow_nan=False))
         else:
             show(result)
+        if isinstance(result, Verification) and not result.ok:
+            raise InputError(result.fault)
 
     parameters = [_parameter(parameter, helps.get(name, "")) for name, parameter in signature.parameters.items()]
     flag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -113,6 +124,8 @@ def _plain(annotation: Any) -> Any:
     parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     if any(get_origin(part) is Sequence for part in parts):
         return list[str]
+    if Path in parts:
+        return Path
     (kind,) = (part for part in parts if part is not NoneType)
     return kind
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from triarch.core.results import Choice, Listing, Predictions
@@ -44,7 +45,7 @@ def _table(rows: list[dict[str, Any]], skip: tuple[str, ...] = ()) -> Table:
         number = all(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in rows)
         table.add_column(name, justify="right" if number and len(rows) > 1 else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_escape(_text(row[name])) for name in names))
+        table.add_row(*(escape(_text(row[name])) for name in names))
     return table
 
 
@@ -64,7 +65,3 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " ".join(_text(part) for part in value)
     return str(value)
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", "\\[")

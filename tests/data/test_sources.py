@@ -5,6 +5,7 @@ import pytest
 from triarch.core.errors import InputError
 from triarch.data.arrays import from_arrays, from_frame
 from triarch.data.builtin import BUILT_IN
+from triarch.data.dataset import prepare
 from triarch.data.open import open_source
 
 Y = np.arange(30) % 3
@@ -102,6 +103,7 @@ FAULTS = {
     "one class": (bad(x=np.ones((30, 5)), y=np.zeros(30)), "only 1 class"),
     "a rare class": (bad(x=np.ones((30, 5)), y=np.r_[Y[:29], 9]), "class '9' has 1 item"),
     "continuous labels": (bad(x=np.ones((30, 5)), y=np.linspace(0, 1, 30)), "continuous (row 1)"),
+    "infinite labels": (bad(x=np.ones((30, 5)), y=np.r_[Y[:29], np.inf]), "continuous (row 29)"),
     "a missing label": (bad(x=np.ones((30, 5)), y=np.r_[Y[:29], np.nan]), "row 29 has no label"),
     "several labels": (bad(x=np.ones((30, 5)), y=np.ones((30, 2))), "shape (30, 2)"),
     "no items": (bad(x=np.ones((0, 5)), y=np.ones(0)), "no items"),
@@ -116,7 +118,7 @@ FAULTS = {
 def test_faults_are_told_with_their_place(tmp_path, fault):
     make, told = FAULTS[fault]
     with pytest.raises(InputError) as error:
-        open_source(make(tmp_path))
+        prepare(open_source(make(tmp_path)))
     assert told in str(error.value)
     assert len(str(error.value).splitlines()) <= 4
 
@@ -131,3 +133,77 @@ def test_faults_of_frames():
     ):
         with pytest.raises(InputError, match=told):
             from_frame(frame, **options)
+
+
+def objects(items):
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
+
+
+def test_object_arrays_are_what_their_items_are():
+    ragged = [np.zeros((5 + number, 2)) for number in range(30)]
+    source = from_arrays(objects(ragged), Y)
+    assert source.modality == "series"
+    assert source.inputs[3].shape == (8, 2)
+    assert from_arrays(objects([f"t{number}" for number in range(30)]), Y).modality == "text"
+    assert from_arrays(objects([str(number) for number in range(30)])[:, None], Y).inputs[7] == "7"
+
+
+def test_a_filtered_series_of_pandas_is_read_in_its_order():
+    column = pd.Series([f"t{number}" for number in range(60)])
+    source = from_arrays(column[column.index >= 30], pd.Series(Y))
+    assert source.inputs[0] == "t30"
+
+
+def test_one_long_text_costs_its_own_memory():
+    texts = ["a"] * 30_000
+    texts[3] = "b" * 1_000_000  # as one array of strings: 120 GB
+    assert len(from_arrays(texts, np.arange(30_000) % 2).inputs[3]) == 1_000_000
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">f4", ">f8"])
+def test_foreign_byte_order(dtype):
+    x = np.random.default_rng(0).integers(0, 9, (30, 8, 8)).astype(dtype)
+    dataset = prepare(from_arrays(x, Y.astype(">i8")))
+    assert dataset.source.inputs.dtype.isnative
+    assert np.array_equal(dataset.source.inputs[:, 0], x)
+    assert dataset.batch(np.arange(3)).input.shape == (3, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("x", "told"),
+    [
+        (["a"] * 7 + [None] + ["a"] * 22, "row 7 is None"),
+        (objects(["a"] * 7 + [pd.NA] + ["a"] * 22), "row 7 is <NA>"),
+        (np.array([["a", "b"]] * 30), "row 0 is ['a', 'b']"),
+        ([1.0] * 30, "not (30,)"),
+        ([{}] * 30, "row 0 is {}"),
+        ([[[1, 2], [3]]] * 30, "row 0 cannot be read"),
+        ([np.zeros((9 + number % 2, 2 + number % 2)) for number in range(30)], "row 1 has 3 channels"),
+        (["\udcff"] * 30, "row 0 is not valid Unicode"),
+    ],
+    ids=str,
+)
+def test_faulty_items_are_told_with_their_row(x, told):
+    with pytest.raises(InputError) as error:
+        from_arrays(x, Y)
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize("missing", [None, pd.NA, np.nan, pd.NaT])
+def test_missing_labels(missing):
+    labels = ["a", "b", "c"] * 10
+    labels[5] = missing
+    for given in (labels, pd.Series(labels), objects(labels)):
+        with pytest.raises(InputError, match="row 5 has no label"):
+            from_arrays(np.zeros((30, 4)), given)
+
+
+def test_a_damaged_deflate_stream_is_told(tmp_path):
+    np.savez_compressed(tmp_path / "bad.npz", x=np.arange(3000).reshape(30, 100) % 7, y=Y)
+    content = bytearray((tmp_path / "bad.npz").read_bytes())
+    content[60:90] = b"\xff" * 30
+    (tmp_path / "bad.npz").write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read"):
+        open_source(tmp_path / "bad.npz")

@@ -3,7 +3,7 @@
 import pytest
 
 from exams import exams
-from golden.goldens import losses, nominal_counts, read
+from golden.goldens import TOLERANCE, losses, nominal_counts, read
 from triarch.core.errors import InputError
 from triarch.model import build
 from triarch.models import registry
@@ -76,7 +76,7 @@ def test_counts_equal_the_golden(architecture, modality):
 
 @each_cell
 def test_losses_equal_the_golden(architecture, modality):
-    assert losses(architecture, modality) == pytest.approx(read(architecture.name)["losses"][modality], rel=1e-5)
+    assert losses(architecture, modality) == pytest.approx(read(architecture.name)["losses"][modality], rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.name)

@@ -1,13 +1,21 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
+from safetensors.torch import save as save_tensors
 
 import triarch
 from triarch.core.errors import InputError
+from triarch.core.results import Metric
+from triarch.core.spec import Target, reference
 from triarch.data.open import open_source
+from triarch.ship.artifact import golden, save
+from triarch.ship.card import card
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +93,77 @@ def test_verify(artifacts, copy):
     content = bytearray(weights.read_bytes())
     content[-1500:-1000] = bytes(500)
     weights.write_bytes(content)
-    with pytest.raises(InputError, match="other answers"):
-        triarch.verify(folder)
+    result = triarch.verify(folder)
+    assert not result.ok
+    assert result.difference > 1e-4
+    assert "other answers" in result.fault
+
+
+def test_weights_that_are_no_numbers_are_not_ok(copy):
+    folder = copy("digits")
+    weights = {name: torch.full_like(value, torch.nan) for name, value in triarch.load(folder).weights().items()}
+    (folder / "model.safetensors").write_bytes(save_tensors(weights))
+    assert (triarch.verify(folder).ok, triarch.verify(folder).difference) == (False, 1.0)
+
+
+def test_an_empty_text_is_packed_as_it_is(artifacts, copy):
+    model, folder = triarch.load(artifacts / "languages"), copy("languages")
+    save(model, folder, "", ["", " ", "ü"])
+    assert golden(folder)[0] == ["", " ", "ü"]
+    assert triarch.verify(folder).ok
+
+
+def test_a_config_that_asks_for_gigabytes_gets_none(copy):
+    folder = copy("digits")
+    config = json.loads((folder / "config.json").read_text())
+    config["settings"] = {"hidden_dim": 2_000_000_000}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="does not fit"):
+        triarch.load(folder)
+
+
+def test_a_loaded_model_is_whole(artifacts):
+    for name in ("digits", "languages", "japanese-vowels"):
+        model = triarch.load(artifacts / name).model
+        stored = load_file(artifacts / name / "model.safetensors")
+        assert all(torch.equal(value, stored[key]) for key, value in model.state_dict().items())
+        assert all(value.requires_grad and value.device.type == "cpu" for value in model.parameters())
+        assert not model.training
+
+
+def test_evaluate_small_sets(artifacts):
+    source = open_source("digits")
+    x, y = source.inputs[:, 0], source.labels
+    assert triarch.evaluate(str(artifacts / "digits"), (x[:5], y[:5])).n == 5
+    assert triarch.evaluate(artifacts / "digits", (x[y == 3][:2], y[y == 3][:2])).n == 2
+    with pytest.raises(InputError, match="no item is in split train"):
+        triarch.evaluate(artifacts / "digits", (x[:2], y[:2]), split="train")
+
+
+def test_evaluate_notices_that_the_data_was_changed(tmp_path):
+    x, y = np.random.default_rng(0).normal(size=(60, 9)), np.arange(60) % 2
+    np.savez(tmp_path / "d.npz", x=x, y=y)
+    triarch.train(tmp_path / "d.npz", model="tcn/nano", steps=3, threads=1, out=tmp_path / "a")
+    assert triarch.evaluate(tmp_path / "a").split == "confirm"
+    np.savez(tmp_path / "d.npz", x=x + 1, y=y)
+    with pytest.raises(InputError, match="was changed"):
+        triarch.evaluate(tmp_path / "a")
+    assert triarch.evaluate(tmp_path / "a", tmp_path / "d.npz").split == "all"
+
+
+def test_one_input_needs_no_list(artifacts):
+    for folder in (artifacts / "languages", str(artifacts / "languages")):
+        (answer,) = triarch.predict(folder, "grinning face").predictions
+        assert answer.input == "grinning face"
+
+
+def test_names_cannot_break_the_card():
+    names = ("a\n# b", "<script>", "x|y", "`c`", "n" * 99)
+    spec = replace(reference("text"), name="d\n|", target=Target("class", names))
+    text = card("m/nano", spec, Metric("accuracy", "max"), 0.5, (0.4, 0.6), 9, "confirm", 7, "")
+    assert "# m/nano on d &#124;\n" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("| classes")]
+    assert line == f"| classes | a # b, &#60;script&#62;, x&#124;y, &#96;c&#96;, {'n' * 59}… |"
 
 
 @pytest.mark.parametrize(
@@ -103,6 +180,13 @@ def test_a_damaged_artifact_is_refused_by_name(copy, file, content):
     else:
         (folder / file).write_text(content)
     with pytest.raises(InputError, match="digits"):
+        triarch.load(folder)
+
+
+def test_a_broken_tokenizer_is_refused(copy):
+    folder = copy("languages")
+    (folder / "tokenizer.json").write_text('{"version": ')
+    with pytest.raises(InputError, match="tokenizer"):
         triarch.load(folder)
 
 

@@ -133,12 +133,17 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether an artifact still gives the answers it was saved with."""
+    """Whether an artifact still gives the answers it was saved with.
+
+    Attributes:
+        fault: what is wrong where it is not `ok`, and the remedy.
+    """
 
     artifact: str
     ok: bool
     difference: float
     files: dict[str, int]
+    fault: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Modality
 from triarch.data.source import Inputs, Source, check, number_labels
+from triarch.data.tokens import encodable
 
 TARGET_COLUMNS = ("label", "target", "class", "y")
 CHANNELS = (1, 3, 4)
@@ -37,17 +39,25 @@ def from_arrays(x: Any, y: Any, name: str = "arrays", modality: Modality | None 
 
 def read_inputs(x: Any, name: str, modality: Modality | None) -> tuple[Inputs, Modality, float, str]:
     """Raw inputs in the layout of `Source`, what they are, the value of white, and how that was inferred."""
+    if hasattr(x, "__array__"):
+        x = np.asarray(x)
     if len(x) == 0:
         raise InputError(f"{name}: there are no items")
-    ragged = not isinstance(x, np.ndarray) and not isinstance(x[0], str) and len({len(item) for item in x}) > 1
-    if ragged:
-        return [_steps(np.asarray(item), name) for item in x], "series", 1.0, "unequal lengths: series"
-    array = np.asarray(x)
-    if array.dtype.kind in "UOT":
-        texts = [str(text) for text in array.reshape(len(array), -1)[:, 0]]
-        return texts, "text", 1.0, "strings: text"
+    if isinstance(x, np.ndarray) and x.dtype.kind in "UOT":
+        x = (x[:, 0] if x.shape[1:] == (1,) else x).tolist()
+    if not isinstance(x, np.ndarray):
+        items = list(x)
+        if any(isinstance(item, str) for item in items):
+            return _texts(items, name, modality), "text", 1.0, "strings: text"
+        arrays = [_numbers(item, name, row) for row, item in enumerate(items)]
+        if len({array.shape for array in arrays}) > 1:
+            return _unequal(arrays, name, modality), "series", 1.0, "unequal lengths: series"
+        x = np.stack(arrays)
+    array = x.astype(x.dtype.newbyteorder("="), copy=False)
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name}: inputs of type {array.dtype} cannot be read", "numbers or strings are wanted")
+    if modality == "text":
+        raise InputError(f"{name}: the inputs are numbers, not text", "leave --input out")
     inferred, note = _infer(array)
     modality = modality or inferred
     if modality == "image":
@@ -89,10 +99,39 @@ def _white(images: NDArray[Any]) -> float:
     return 255.0 if images.dtype == np.uint8 else float(max(images.max(), 1e-12))
 
 
-def _steps(item: NDArray[Any], name: str) -> NDArray[np.float32]:
-    if item.ndim not in (1, 2) or item.dtype.kind not in "biuf":
-        raise InputError(f"{name}: a series has shape (steps) or (steps, channels), not {item.shape}")
-    return (item[:, None] if item.ndim == 1 else item).astype(np.float32)
+def _texts(items: list[Any], name: str, modality: Modality | None) -> list[str]:
+    if modality not in (None, "text"):
+        raise InputError(f"{name}: the inputs are texts, not {modality}", "leave --input out")
+    for row, item in enumerate(items):
+        if not isinstance(item, str):
+            raise InputError(f"{name}: row {row} is {item!r:.40}, others are texts", "fill it in or leave the row out")
+        if not encodable(item):
+            raise InputError(f"{name}: row {row} is not valid Unicode: {item[:40]!r}", "mend its encoding")
+    return [str(item) for item in items]
+
+
+def _numbers(item: Any, name: str, row: int) -> NDArray[Any]:
+    try:
+        array = np.asarray(item)
+    except ValueError as error:
+        raise InputError(f"{name}: row {row} cannot be read ({error})", "numbers or strings are wanted") from error
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name}: row {row} is {item!r:.40}", "numbers, or one string an item, are wanted")
+    return array
+
+
+def _unequal(arrays: list[NDArray[Any]], name: str, modality: Modality | None) -> list[NDArray[np.float32]]:
+    """Series of different lengths, (T C) each."""
+    if modality == "image":
+        raise InputError(f"{name}: images of different shapes", "bring them to one shape")
+    series = []
+    for row, item in enumerate(arrays):
+        if item.ndim not in (1, 2):
+            raise InputError(f"{name}: row {row}: a series is (steps) or (steps, channels), not {item.shape}")
+        series.append((item[:, None] if item.ndim == 1 else item).astype(np.float32))
+        if series[row].shape[1] != series[0].shape[1]:
+            raise InputError(f"{name}: row {row} has {series[row].shape[1]} channels, row 0 {series[0].shape[1]}")
+    return series
 
 
 def from_frame(
@@ -154,7 +193,7 @@ def from_npz(path: Path, modality: Modality | None = None) -> Source:
                         f"{path}: there is no array {key!r}", f"it has: {', '.join(archive.files) or 'none'}"
                     )
             x, y = archive["x"], archive["y"]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{path}: cannot be read as .npz ({error})",
             "write it with numpy.savez(path, x=…, y=…), no objects in it",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,7 @@ def _read(spec: Spec, scale: float, one: str) -> Iterator[tuple[str, Any]]:
     path = Path(one)
     exists = _is_file(path)
     if spec.modality == "text":
-        texts = path.read_text(errors="replace").splitlines() if exists else [one]
+        texts = path.read_text(encoding="utf-8", errors="replace").splitlines() if exists else [one]
         yield from ((text, text) for text in texts if text or not exists)
         return
     if not exists:
@@ -68,7 +70,9 @@ def _items(path: Path, spec: Spec) -> Iterator[tuple[str, NDArray[Any]]]:
     try:
         loaded = np.load(path, allow_pickle=False)
         array = loaded["x"] if path.suffix == ".npz" else loaded
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        if array.ndim == 0 or array.dtype.kind not in "biuf":
+            raise ValueError(f"shape {array.shape} of type {array.dtype}")
+    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read ({error})", "an array of numbers is wanted, x in an .npz") from error
     shape = spec.shape
     if spec.modality == "image":
@@ -89,14 +93,24 @@ def _picture(path: Path, spec: Spec) -> NDArray[np.float32]:
     channels, rows, columns = spec.shape
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert(MODES[channels])
+            upright = _eight_bits(ImageOps.exif_transpose(image)).convert(MODES[channels])
             resized = upright.resize((columns, rows), Image.Resampling.BILINEAR)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise InputError(
             f"{path}: cannot be read as a picture ({error})", "PNG, JPEG and the like are wanted"
         ) from error
     array = np.asarray(resized, dtype=np.float32).reshape(rows, columns, channels)
     return array.transpose(2, 0, 1) / np.float32(255)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of 16 bits, which Pillow would cut off at 255, in 8; others as they are."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image, dtype=np.float32)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise ValueError(f"mode {image.mode}: it does not say what is white")
+    return Image.fromarray((values * np.float32(255 / 65535)).round().astype(np.uint8))
 
 
 def _table(path: Path) -> NDArray[np.float32]:

@@ -50,7 +50,11 @@ class Preprocessor:
 
     @classmethod
     def fit(cls, modality: Modality, inputs: Inputs, scale: float, tokenizer: str) -> Preprocessor:
-        """Fit on the raw inputs of the training split."""
+        """Fit on the raw inputs of the training split.
+
+        Raises:
+            InputError: a channel holds numbers that 32 bits cannot.
+        """
         if modality == "text":
             texts = [str(text) for text in inputs]
             fitted = fit_tokenizer(tokenizer, texts)
@@ -58,25 +62,29 @@ class Preprocessor:
             return cls(Settings(modality, (min(longest, LONGEST_TEXT),)), fitted)
         if modality == "image":
             images = np.asarray(inputs, dtype=np.float32) / scale
-            mean, std = images.mean(axis=(0, 2, 3)), images.std(axis=(0, 2, 3))
+            mean, std = _moments(images, (0, 2, 3))
             shape = images.shape[1:]
         else:
             steps = np.concatenate([np.asarray(item, dtype=np.float32) for item in inputs])
-            mean, std = steps.mean(axis=0), steps.std(axis=0)
+            mean, std = _moments(steps, (0,))
             shape = (max(len(item) for item in inputs), steps.shape[1])
-        std = np.where(std > 1e-6, std, 1.0)
         return cls(Settings(modality, shape, scale, tuple(mean.tolist()), tuple(std.tolist())), None)
 
-    def encode(self, inputs: Inputs) -> list[NDArray[Any]]:
+    def encode(self, inputs: Inputs, whole: bool = False) -> list[NDArray[Any]]:
         """Raw items → normalised images (C Y X) or series (T C), or token ids (T).
 
+        Args:
+            whole: texts and series keep what is beyond the longest that a model takes.
+
         Raises:
-            InputError: an item has another shape than the training data.
+            InputError: an item has another shape than the training data, a value that is missing or infinite, or
+                half a character.
         """
         settings = self.settings
+        longest = None if whole else settings.shape[0]
         if settings.modality == "text":
             assert self.tokenizer is not None
-            return encode(self.tokenizer, [str(text) for text in inputs], settings.shape[0])
+            return encode(self.tokenizer, [str(text) for text in inputs], longest)
         encoded = []
         for row, item in enumerate(inputs):
             array = np.asarray(item, dtype=np.float32)
@@ -91,18 +99,10 @@ class Preprocessor:
                         f"input {row}: shape {array.shape}, the model was trained on series of"
                         f" {settings.shape[1]} channel(s)"
                     )
-                encoded.append((array[: settings.shape[0]] - self._mean) / self._std)
+                encoded.append((array[:longest] - self._mean) / self._std)
+            if not np.isfinite(encoded[-1]).all():
+                raise InputError(f"input {row} has a missing or infinite value", "fill it in or leave the input out")
         return encoded
-
-    def truncated(self, inputs: Inputs) -> int:
-        """How many items are longer than what the model sees of them."""
-        if self.settings.modality == "image":
-            return 0
-        longest = self.settings.shape[0]
-        if self.settings.modality == "series":
-            return sum(len(item) > longest for item in inputs)
-        assert self.tokenizer is not None
-        return sum(len(ids) > longest for ids in encode(self.tokenizer, [str(text) for text in inputs]))
 
     def to_json(self) -> str:
         """The settings; the tokenizer is a file of its own."""
@@ -116,7 +116,21 @@ class Preprocessor:
             ValueError: the content is not what `to_json` writes.
         """
         settings = TypeAdapter(Settings).validate_json(content)
-        return cls(settings, Tokenizer.from_str(tokenizer) if tokenizer is not None else None)
+        try:
+            return cls(settings, Tokenizer.from_str(tokenizer) if tokenizer is not None else None)
+        except Exception as error:  # the library raises nothing narrower
+            raise ValueError(f"the tokenizer cannot be read: {error}") from error
+
+
+def _moments(values: NDArray[np.float32], axis: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each channel; the latter is 1 where the channel is constant."""
+    mean = values.mean(axis=axis, dtype=np.float64)
+    broken = np.flatnonzero(~np.isfinite(mean))
+    if broken.size:
+        raise InputError(f"channel {broken[0]} holds numbers that 32 bits cannot", "scale the data down")
+    std = values.std(axis=axis, dtype=np.float64)
+    constant = std <= 1e-7 * np.maximum(np.abs(mean), np.finfo(np.float32).tiny)
+    return mean, np.where(constant, 1.0, std)
 
 
 def collate(

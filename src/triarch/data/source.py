@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from triarch.core.errors import InputError
@@ -61,11 +62,10 @@ class Source:
 
 
 def check(source: Source) -> Source:
-    """The source itself, where one can learn from it.
+    """The source itself, where it is whole.
 
     Raises:
-        InputError: inputs and labels differ in number; a value is missing; fewer than two classes; a class with fewer
-            items than there are splits.
+        InputError: inputs and labels differ in number; a value is missing.
     """
     name = source.name
     if len(source.inputs) != len(source.labels):
@@ -78,6 +78,16 @@ def check(source: Source) -> Source:
             raise InputError(f"{name}: row {row} has a missing or infinite value", "fill it in or leave the row out")
         if isinstance(item, np.ndarray) and item.size == 0:
             raise InputError(f"{name}: row {row} is empty", "leave the row out")
+    return source
+
+
+def check_learnable(source: Source) -> None:
+    """Check that it can be split and learned from.
+
+    Raises:
+        InputError: fewer than two classes; a class with fewer items than there are splits.
+    """
+    name = source.name
     if len(source.class_names) < 2:
         raise InputError(
             f"{name}: only {len(source.class_names)} class in the labels", "classification needs two or more"
@@ -89,7 +99,6 @@ def check(source: Source) -> Source:
             f"{name}: class {rare!r} has {counts.min()} item(s); each split needs one, so {FEWEST_PER_CLASS} at least",
             "collect more, or leave the class out",
         )
-    return source
 
 
 def number_labels(labels: Sequence[Any] | NDArray[Any], name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -101,20 +110,17 @@ def number_labels(labels: Sequence[Any] | NDArray[Any], name: str) -> tuple[NDAr
     array = np.asarray(labels)
     if array.ndim != 1:
         raise InputError(f"{name}: the labels have shape {array.shape}, one label an item is wanted")
+    missing = np.flatnonzero(pd.isna(pd.Series(list(labels), dtype=object)))
+    if missing.size:
+        raise InputError(f"{name}: row {missing[0]} has no label", "fill it in or leave the row out")
     if array.dtype.kind == "f":
-        missing = np.flatnonzero(~np.isfinite(array))
-        if missing.size:
-            raise InputError(f"{name}: row {missing[0]} has no label", "fill it in or leave the row out")
-        if (array != array.round()).any():
+        continuous = np.flatnonzero(~np.isfinite(array) | (array != array.round()))
+        if continuous.size:
             raise InputError(
-                f"{name}: the labels are continuous (row {int(np.flatnonzero(array != array.round())[0])})",
-                "only classes can be learned so far",
+                f"{name}: the labels are continuous (row {continuous[0]})", "only classes can be learned so far"
             )
         array = array.astype(np.int64)
     elif array.dtype.kind == "O":
-        missing = np.array([row for row, label in enumerate(array) if label is None or label != label])
-        if missing.size:
-            raise InputError(f"{name}: row {missing[0]} has no label", "fill it in or leave the row out")
         array = array.astype(str)
     values, positions = np.unique(array, return_inverse=True)
     return positions.astype(np.int64), tuple(str(value) for value in values)

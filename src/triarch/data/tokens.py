@@ -37,8 +37,24 @@ def fit_tokenizer(kind: str, texts: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
+def encodable(text: str) -> bool:
+    """Whether no half of a character is in it, as undecodable bytes leave."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def encode(tokenizer: Tokenizer, texts: list[str], max_len: int | None = None) -> list[NDArray[np.int64]]:
-    """Token ids of each text, cut at `max_len`; an empty text is one [UNK]."""
+    """Token ids of each text, cut at `max_len`; an empty text is one [UNK].
+
+    Raises:
+        InputError: a text holds half a character.
+    """
+    for number, text in enumerate(texts):
+        if not encodable(text):
+            raise InputError(f"input {number} is not valid Unicode: {text[:40]!r}", "mend its encoding")
     unknown = tokenizer.token_to_id(UNKNOWN) or 0
     return [
         np.array(encoding.ids[:max_len] or [unknown], dtype=np.int64) for encoding in tokenizer.encode_batch_fast(texts)

@@ -52,12 +52,15 @@ def paired_difference(a: NDArray[np.floating], b: NDArray[np.floating], seed: in
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     random = np.random.default_rng(seed)
     items = first.shape[1]
-    chunk = max(1, CHUNK // items)
+    # Items with the same values are interchangeable: resampling their few kinds is resampling them.
+    kinds, counts = np.unique(np.concatenate((first, second)), axis=1, return_counts=True)
+    left, right = kinds[: len(first)], kinds[len(first) :]
+    chunk = max(1, CHUNK // len(counts))
     means: list[Array] = []
     for start in range(0, RESAMPLES, chunk):
         count = min(chunk, RESAMPLES - start)
-        weights = random.multinomial(items, np.full(items, 1 / items), size=count) / items
-        means.append(_resampled(first, weights, random) - _resampled(second, weights, random))
+        weights = random.multinomial(items, counts / items, size=count) / items
+        means.append(_resampled(left, weights, random) - _resampled(right, weights, random))
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(np.concatenate(means), (tail, 100 - tail))
     return Difference(float(first.mean() - second.mean()), (float(low), float(high)))

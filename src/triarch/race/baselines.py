@@ -27,6 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
 
 from triarch.core.files import write_bytes, write_text
+from triarch.core.interrupt import Stop, end_with_parent
 from triarch.core.spec import Modality
 
 if TYPE_CHECKING:  # the process does without torch, which would cost it its first seconds
@@ -115,8 +116,10 @@ class Fitted:
     confirm: NDArray[np.int64]
 
 
-def run(names: Sequence[str], dataset: Dataset, folder: Path, seconds: float, threads: int) -> Iterator[Fitted]:
-    """Fit the methods in a fresh process, and yield each as it is ready, until `seconds` are over."""
+def run(
+    names: Sequence[str], dataset: Dataset, folder: Path, seconds: float, threads: int, stop: Stop
+) -> Iterator[Fitted]:
+    """Fit the methods in a fresh process and yield each as it is ready, until `seconds` are over or `stop` is asked."""
     end = time.perf_counter() + seconds
     x, y = dataset.table("train")
     tables = {"train": x, "select": dataset.table("select")[0], "confirm": dataset.table("confirm")[0]}
@@ -127,19 +130,32 @@ def run(names: Sequence[str], dataset: Dataset, folder: Path, seconds: float, th
     write_text(folder / "names.json", json.dumps(list(names)))
     command = [sys.executable, "-m", "triarch.race.baselines", str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    # A session of its own: Ctrl-C is for this process, which then ends that one.
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
+    )
     waiting = list(names)
     try:
         while waiting:
             running = process.poll() is None
             while waiting and result_path(folder, waiting[0]).exists():
                 yield read(folder, waiting.pop(0))
-            if not running or time.perf_counter() > end:
+            if not running or stop.asked or time.perf_counter() > end:
                 break
             time.sleep(POLL)
     finally:
         process.kill()
         process.wait()
+        for name in (
+            "train.npy",
+            "select.npy",
+            "confirm.npy",
+            "train.json",
+            "select.json",
+            "confirm.json",
+            "labels.npy",
+        ):
+            (folder / name).unlink(missing_ok=True)
 
 
 def result_path(folder: Path, name: str) -> Path:
@@ -168,6 +184,7 @@ def _read(stem: Path) -> Any:
 
 def main(folder: Path) -> None:
     """Fit every method in `names.json`, write its predictions as soon as they are there."""
+    end_with_parent()
     labels = np.load(folder / "labels.npy", allow_pickle=False)
     train, select, confirm = (_read(folder / split) for split in ("train", "select", "confirm"))
     for name in json.loads((folder / "names.json").read_text()):

@@ -17,12 +17,14 @@ from triarch.data.dataset import Dataset
 from triarch.measure.count import macs, params, weight_bytes
 from triarch.model import Model, build
 from triarch.models import registry
+from triarch.models.registry import SIZES
 from triarch.ship.artifact import Artifact, new_config, save
+from triarch.ship.card import card
 from triarch.tasks.task import Task
 
 # What safetensors writes about one tensor, its name included, is well below this.
 BYTES_PER_TENSOR = 200
-CARD_BYTES = 4_096
+RECIPE_BYTES = 2_048
 FIRST_SIZES = ("micro", "classic", "nano", "tiny", "small", "base", "large")
 
 
@@ -86,9 +88,9 @@ def within(budget: Budget, all_entries: list[Entry]) -> list[Entry]:
     return allowed
 
 
-def in_order(family: list[Entry]) -> list[Entry]:
+def in_order(family: list[Entry], smallest_first: bool = False) -> list[Entry]:
     """A family's candidates, the first to race first: every architecture once before any a second time."""
-    rank = {size: number for number, size in enumerate(FIRST_SIZES)}
+    rank = {size: number for number, size in enumerate(SIZES if smallest_first else FIRST_SIZES)}
     ladders: dict[str, list[Entry]] = {}
     for entry in sorted(family, key=lambda entry: (rank.get(entry.size, len(rank)), entry.model)):
         ladders.setdefault(entry.architecture.name, []).append(entry)
@@ -105,7 +107,9 @@ def save_untrained(entry: Entry, dataset: Dataset, task: Task, folder: Path) -> 
 def _save(model: Model, name: str, size: str, dataset: Dataset, task: Task, folder: Path) -> None:
     config = new_config(name, size, {}, task, dataset.spec)
     sample = dataset.source.take(dataset.splits["train"][:4])
-    save(Artifact(config, model, task, dataset.preprocessor), folder, "-" * CARD_BYTES, sample)
+    interval = (0.123456, 0.123456)
+    text = card(f"{name}/{size}", dataset.spec, task.primary, 0.1, interval, 10**6, "confirm", params(model), "")
+    save(Artifact(config, model, task, dataset.preprocessor), folder, text + "-" * RECIPE_BYTES, sample)
 
 
 def _common_bytes(dataset: Dataset, task: Task) -> int:

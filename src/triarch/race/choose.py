@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from triarch.core.errors import InputError
 from triarch.core.files import folder_bytes, write_json, write_text
 from triarch.core.machine import this_machine
 from triarch.core.results import BaselineScore, Candidate, Choice, Verdict, as_json
@@ -20,7 +21,7 @@ from triarch.race import baselines
 from triarch.race.candidates import Entry, save_untrained
 from triarch.race.plan import BASELINES, MEASURING, Heat
 from triarch.race.race import Race, trial_key
-from triarch.race.report import Curve, Mistake, report
+from triarch.race.report import MISTAKES, Curve, Mistake, report
 from triarch.race.verdict import Winner, baseline_values, judge
 from triarch.ship.artifact import Artifact, new_config, save
 from triarch.ship.card import card
@@ -47,11 +48,14 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
         if survivor:
             finalists.append(survivor)
             race.reporter.say(f"{heat.family}: {survivor.model} goes to the final, learning rate {survivor.lr:.2g}")
+    if not finalists:
+        raise InputError("every network diverged", f"check the data for extreme values; see {race.ledger.path}")
     first = {finalist.model for finalist in finalists}
     raced = [entry for heat in planned for entry in allowed if entry.model in heat.models]
     _costs(race, sorted(raced, key=lambda entry: (entry.model not in first, entry.counted.macs)))
-    finals = race.finals(finalists)
-    verdict, winner = judge(race, finals, scores, fitted, data)
+    plan = race.plan_finals(finalists)
+    finals = race.finals(finalists, plan)
+    verdict, winner = judge(race, finals, plan, scores, fitted, data)
     _note(race, entries, planned, finals, verdict)
     _save_artifact(race, winner, verdict)
     folder = race.run.parent
@@ -86,17 +90,19 @@ def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fit
     names = baselines.suited(dataset.spec.modality, len(dataset.splits["train"]))
 
     def score(fitted: baselines.Fitted) -> dict[str, Any]:
-        values = baseline_values(race.task, dataset, "select", fitted.select)
+        values = baseline_values(race, "select", fitted.select)
         return {"score": float(values.mean(dtype=np.float64)), "seconds": fitted.seconds}
 
     def fit() -> dict[str, Any]:
-        missing = [name for name in names if race.ledger.get(f"baseline/{name}") is None]
-        for fitted in baselines.run(missing, dataset, folder, BASELINES * race.budget.seconds, race.base.threads):
+        missing = [name for name in names if not baselines.result_path(folder, name).exists()]
+        limit = BASELINES * race.budget.seconds
+        for fitted in baselines.run(missing, dataset, folder, limit, race.base.threads, race.stop):
             race.once(f"baseline/{fitted.name}", partial(score, fitted))
             race.reporter.update(race.elapsed / race.budget.seconds, f"baseline {fitted.name}")
         return {}
 
-    race.once("baselines", fit)
+    done_before = [name for name in names if race.ledger.get(f"baseline/{name}")]
+    race.once("baselines", fit, [baselines.result_path(folder, name) for name in done_before])
     scores, done = [], {}
     for name in names:
         record = race.ledger.get(f"baseline/{name}")
@@ -118,7 +124,7 @@ def _costs(race: Race, entries: list[Entry]) -> None:
             folder = race.run / "untrained" / entry.model.replace("/", "-")
             save_untrained(entry, race.dataset, race.task, folder)
             folders[folder] = entry.model
-        limit = max(6.0, MEASURING * race.budget.seconds)
+        limit = min(max(6.0, MEASURING * race.budget.seconds), 0.2 * race.left)
         readings = measure_apart(list(folders), race.base.threads, limit)
         for path in sorted((race.run / "untrained").rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
@@ -207,10 +213,10 @@ def _mistakes(dataset: Dataset, winner: Winner) -> list[Mistake]:
     wrong = np.flatnonzero(answers.argmax(axis=1) != labels)
     wrong = wrong[np.argsort(-answers[wrong].max(axis=1), kind="stable")]
     names = dataset.spec.target.names
-    mistakes = []
+    mistakes: list[Mistake] = []
     for position in wrong:
         item = int(winner.confirm.items[position])
-        content = dataset.source.inputs[item]
+        content = dataset.source.inputs[item] if len(mistakes) < MISTAKES else ""
         if not isinstance(content, str):
             content = np.asarray(content, dtype=np.float32) / dataset.source.scale
         answer = int(answers[position].argmax())

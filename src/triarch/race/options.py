@@ -16,19 +16,26 @@ from triarch.training.recipe import Recipe, make
 class Options:
     """The parameters of `choose`; `data` is None where it was not a name or a path, `threads` to be tried out."""
 
-    data: str | None
-    seconds: float
-    max_params: int | None
-    max_size: int | None
-    input: tuple[str, ...]
-    target: str | None
-    seed: int
-    threads: int | None
+    data: str | None = None
+    seconds: float = 300.0
+    max_params: int | None = None
+    max_size: int | None = None
+    input: tuple[str, ...] = ()
+    target: str | None = None
+    seed: int = 0
+    threads: int | None = None
+    fingerprint: str | None = None
 
     def recipe(self) -> Recipe:
         """What all trainings of the race have in common; the model is put in later."""
         common = ("data", "input", "target", "seed", "seconds")
-        return make({"model": "", **{name: getattr(self, name) for name in common}, "threads": self.threads or 1})
+        return make(
+            {
+                "model": "",
+                **{name: getattr(self, name) for name in common},
+                "threads": 1 if self.threads is None else self.threads,
+            }
+        )
 
     def to_json(self) -> str:
         """As `read` takes it."""
@@ -36,12 +43,14 @@ class Options:
 
     @classmethod
     def read(cls, path: Path) -> Options:
-        """From a file.
+        """From the file of a race.
 
         Raises:
-            InputError: it was changed.
+            InputError: it is not there, or was changed.
         """
+        if not path.is_file():
+            raise InputError(f"{path.parents[1]} holds no race to go on with", "give the --out of a `triarch choose`")
         try:
-            return TypeAdapter(cls).validate_json(path.read_text())
+            return TypeAdapter(cls).validate_json(path.read_text(encoding="utf-8"))
         except (OSError, ValidationError) as error:
             raise InputError(f"{path} cannot be read", "start a new race") from error

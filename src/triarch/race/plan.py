@@ -22,6 +22,8 @@ LEARNING_RATES = 3
 SEEDS = 3
 SHORTEST_TRIAL = 0.7
 SHORTEST_FINAL = 1.5
+SHORT_RACE = 100.0
+EVALUATING, FEWEST_ITEMS = 0.15, 500
 FEWEST_STEPS, FEWEST_FINAL_STEPS = 150, 500
 # Multiply–adds a second that no training here reaches; only to refuse giants without trying them.
 FAST = 2e11
@@ -61,18 +63,53 @@ def heats(entries: Sequence[Entry], dataset: Dataset, task: Task, base: Recipe, 
     share = HALVING * seconds / len(families)
     final = (1 - HALVING) * seconds / len(families) / SEEDS
     rates = int(min(LEARNING_RATES, max(1, share / SHORTEST_TRIAL)))
+    watch = _Stopwatch(dataset, task, base)
     planned = []
     for family in families:
-        members = in_order([entry for entry in entries if entry.counted.family == family])
-        chosen = _affordable(members, _Stopwatch(dataset, task, base), rates, share, final)
+        members = [entry for entry in entries if entry.counted.family == family]
+        orders = (in_order(members), in_order(members, smallest_first=True))
+        chosen, reasons = max(
+            (_affordable(order, watch, rates, share, final) for order in orders), key=lambda found: len(found[0])
+        )
+        for entry in members:
+            entry.counted.reason = reasons.get(entry.model, "")
         grid = {entry.model: _grid(entry.architecture.learning_rates, rates) for entry in chosen}
         planned.append(Heat(family, [entry.model for entry in chosen], grid, _rungs(len(chosen) * rates), share))
     return planned
 
 
-def seeds(seconds: float, finalists: int) -> int:
-    """How many seeds each finalist gets."""
-    return int(min(SEEDS, max(1, seconds / finalists / SHORTEST_FINAL)))
+@dataclass(frozen=True)
+class Finals:
+    """The finals, and the end that must still fit behind them.
+
+    Attributes:
+        slot: seconds of one final.
+        select, confirm: items of each split that are evaluated.
+        closing: seconds for opening the confirm split.
+    """
+
+    seeds: int
+    slot: float
+    select: int
+    confirm: int
+    closing: float
+
+
+def plan_finals(seconds: float, finalists: int, item_seconds: float, select: int, confirm: int) -> Finals:
+    """Share out the rest of the time.
+
+    Args:
+        item_seconds: evaluation of one item by the slowest finalist.
+        select, confirm: sizes of the splits.
+    """
+    seeds = int(min(SEEDS, max(1, seconds / finalists / SHORTEST_FINAL)))
+    share = EVALUATING * max(seconds, 0.1)
+    items = max(FEWEST_ITEMS, int(share / (2 * seeds) / item_seconds))
+    opened = min(confirm, items)
+    closing = 2 * seeds * opened * item_seconds
+    slot = (seconds - closing) / (seeds * finalists)
+    looked_at = min(select, max(FEWEST_ITEMS, int(EVALUATING * max(slot, 0.1) / item_seconds)))
+    return Finals(seeds, slot, looked_at, opened, closing)
 
 
 def _rungs(trials: int) -> list[int]:
@@ -89,27 +126,34 @@ def _grid(limits: tuple[float, float], count: int) -> list[float]:
     return [float(rate) for rate in np.geomspace(*limits, count)]
 
 
-def _affordable(family: list[Entry], watch: _Stopwatch, rates: int, share: float, final: float) -> list[Entry]:
-    """Those that fit, in their order: each trial and each final of all of them is long enough to tell something."""
+def _affordable(
+    family: list[Entry], watch: _Stopwatch, rates: int, share: float, final: float
+) -> tuple[list[Entry], dict[str, str]]:
+    """Those that fit, in their order: each trial and each final of all of them is long enough to tell something.
+
+    Returns:
+        At least one, and why each of the others has no turn.
+    """
     chosen: list[Entry] = []
+    reasons: dict[str, str] = {}
     slowest = 0.0
     for entry in family:
         trials = (len(chosen) + 1) * rates
         slot = share / max(1, len(_rungs(trials))) / trials
         most = min(slot / FEWEST_STEPS, final / FEWEST_FINAL_STEPS)
         if chosen and (slot < SHORTEST_TRIAL or slowest > most):
-            entry.counted.reason = f"its turn did not come: a family has {share:.0f} s for its trials"
+            reasons[entry.model] = f"its turn did not come: a family has {share:.0f} s for its trials"
             continue
         step = watch.step_seconds(entry, most)
         if step > most:
-            entry.counted.reason = f"too slow for the time: {step:.2g} s a step"
+            reasons[entry.model] = f"too slow for the time: {step:.2g} s a step"
             continue
         slowest = max(step, slowest)
         chosen.append(entry)
     if not chosen:
         chosen = [min(family, key=lambda entry: entry.counted.macs)]
-        chosen[0].counted.reason = ""
-    return chosen
+        del reasons[chosen[0].model]
+    return chosen, reasons
 
 
 class _Stopwatch:
@@ -117,18 +161,23 @@ class _Stopwatch:
 
     def __init__(self, dataset: Dataset, task: Task, base: Recipe) -> None:
         self.dataset, self.task, self.base = dataset, task, base
+        self._known: dict[str, float] = {}
 
     def step_seconds(self, entry: Entry, most: float) -> float:
         """The median of a few steps; of a giant only an estimate, too low but above `most`."""
         estimate = 3 * entry.counted.macs * self.base.batch_size / FAST
         if estimate > most:
             return estimate
-        recipe = self.base.model_copy(update={"model": entry.model})
-        return step_seconds(recipe, self.dataset, self.task, self.base.threads, patience=4 * most)
+        if entry.model not in self._known:
+            recipe = self.base.model_copy(update={"model": entry.model})
+            self._known[entry.model] = step_seconds(recipe, self.dataset, self.task, self.base.threads)
+        return self._known[entry.model]
 
 
 def threads(entries: Sequence[Entry], dataset: Dataset, task: Task, base: Recipe, most: int) -> int:
-    """How many threads the race should use: tried with the first candidate of each family."""
+    """How many threads the race should use: tried with the first candidate of each family, but not in a short race."""
+    if base.seconds is None or base.seconds < SHORT_RACE:
+        return 1
     families = sorted({entry.counted.family for entry in entries})
     first = [in_order([entry for entry in entries if entry.counted.family == family])[0] for family in families]
     recipes = [base.model_copy(update={"model": entry.model}) for entry in first]

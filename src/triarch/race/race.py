@@ -7,8 +7,9 @@ schedule and are scored by an average of their weights, so that a rung pauses on
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,14 +30,14 @@ from triarch.core.record import Ledger, Record
 from triarch.data.dataset import Dataset
 from triarch.measure.statistics import score_interval
 from triarch.race.candidates import Entry
-from triarch.race.plan import Heat, heats, reserve, seeds, threads
+from triarch.race.plan import Finals, Heat, heats, plan_finals, reserve, threads
 from triarch.race.trial import Trial
 from triarch.tasks.task import Task
 from triarch.training.loop import Diverged, Trainer
 from triarch.training.recipe import Recipe
 from triarch.training.start import finished
 
-RUNG_ITEMS = 2_000
+RUNG_ITEMS, PROBE_ITEMS = 2_000, 256
 TRIAL_AVERAGE = 0.99
 CURVE_POINTS = 12
 CURVE_SHARE = 0.02
@@ -81,15 +82,30 @@ class Race:
         """Seconds until the end must be prepared."""
         return self.budget.seconds - reserve(self.budget) - self.elapsed
 
-    def once(self, key: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The result of `work`: from the ledger, or done now and recorded."""
+    def once(self, key: str, work: Callable[[], dict[str, Any]], needs: Sequence[Path] = ()) -> dict[str, Any]:
+        """The result of `work`: from the ledger, or done now and recorded.
+
+        Args:
+            needs: files that the work leaves; where one is gone, the work is not done.
+        """
         record = self.ledger.get(key)
-        if record is None:
+        if record is None or not all(path.exists() for path in needs):
             begin = self.elapsed
             result = work()
+            self.check()
             now = self.elapsed
             record = self.ledger.append(Record(key, result, now - begin, now, self.base.threads))
         return record.result
+
+    def check(self) -> None:
+        """Stop here if the user asked for it.
+
+        Raises:
+            Interrupted: with the command that goes on.
+        """
+        if self.stop.asked:
+            write_text(self._clock, f"{self.elapsed:.2f}\n")
+            raise Interrupted(f"triarch choose --resume {shlex.quote(str(self.run.parent))}")
 
     def settle_threads(self, entries: list[Entry], given: int | None) -> None:
         """Use the threads that were asked for, else as many as prove useful."""
@@ -116,17 +132,13 @@ class Race:
         """Run a family's trials down to one; None where every one diverged."""
         alive = [(model, rate) for model in heat.models for rate in heat.rates[model]]
         for number, count in enumerate(heat.rungs):
+            slot, last = heat.seconds / len(heat.rungs) / count, number + 1 == len(heat.rungs)
             results = []
-            for position, (model, rate) in enumerate(alive):
-                spent = sum(record.seconds for record in self.ledger if _of(record, heat))
-                due = heat.seconds * (number + 1) / len(heat.rungs)
-                slot = max(0.1, (due - spent) / (count - position))
-                last = number + 1 == len(heat.rungs)
+            for model, rate in alive:
                 work = partial(self._rung, model, rate, number, slot, last)
-                result = self.once(trial_key(heat.family, model, rate, number), work)
-                results.append(result)
+                results.append(self.once(trial_key(heat.family, model, rate, number), work))
             ranked = sorted(zip(alive, results), key=lambda pair: _rank(pair[1]), reverse=True)
-            survivors = heat.rungs[number + 1] if number + 1 < len(heat.rungs) else 1
+            survivors = heat.rungs[number + 1] if not last else 1
             for (model, rate), _ in ranked[survivors:]:
                 self._drop(model, rate)
             alive = [trial for trial, result in ranked[:survivors] if result["score"] is not None]
@@ -135,16 +147,35 @@ class Race:
         self._drop(*alive[0])
         return Finalist(alive[0][0], heat.family, alive[0][1])
 
-    def finals(self, finalists: list[Finalist]) -> dict[str, list[dict[str, Any]]]:
+    def plan_finals(self, finalists: list[Finalist]) -> Finals:
+        """How many seeds, how long, and how many items of select and confirm there is time to evaluate."""
+
+        def make() -> dict[str, Any]:
+            cost = max(self._item_seconds(finalist) for finalist in finalists)
+            return asdict(
+                plan_finals(self.left, len(finalists), cost, len(self.rows("select")), len(self.rows("confirm")))
+            )
+
+        return Finals(**self.once("finals", make))
+
+    def finals(self, finalists: list[Finalist], plan: Finals) -> dict[str, list[dict[str, Any]]]:
         """Train each finalist from scratch on fresh seeds, all for the same time; model → results."""
-        count = self.once("seeds", lambda: {"seeds": seeds(self.left, len(finalists))})["seeds"]
-        runs = [(finalist, seed) for seed in range(1, count + 1) for finalist in finalists]
+        runs = [(finalist, seed) for seed in range(1, plan.seeds + 1) for finalist in finalists]
         results: dict[str, list[dict[str, Any]]] = {finalist.model: [] for finalist in finalists}
         for position, (finalist, seed) in enumerate(runs):
-            slot = max(0.3, self.left / (len(runs) - position))
-            result = self.once(final_key(finalist.model, seed), partial(self._final, finalist, seed, slot))
-            results[finalist.model].append(result)
+            slot = min(plan.slot, (self.left - plan.closing) / (len(runs) - position))
+            work = partial(self._final, finalist, seed, slot, self.rows("select", plan.select))
+            record = self.ledger.get(final_key(finalist.model, seed))
+            leaves = [self.weights_path(finalist.model, seed)] if record is None or record.result["score"] else []
+            results[finalist.model].append(self.once(final_key(finalist.model, seed), work, leaves))
         return results
+
+    def rows(self, split: str, most: int | None = None) -> NDArray[np.int64]:
+        """The items of a split, or `most` of them drawn by lot, always the same."""
+        rows = self.dataset.rows(split)
+        if most is None or len(rows) <= most:
+            return rows
+        return np.sort(np.random.default_rng(0).permutation(rows)[:most])
 
     def weights_path(self, model: str, seed: int) -> Path:
         """Where a final left its weights."""
@@ -157,56 +188,50 @@ class Race:
             recipe = self._recipe(model, rate, self.base.seed).model_copy(update={"average": TRIAL_AVERAGE})
             self._trials[key] = Trial(recipe, self.dataset, self.task)
             if number:
-                self._trials[key].load(self._checkpoint(model, rate))
-        trial = self._trials[key]
-        rows = self._rung_rows()
+                self._trials[key].load(self._checkpoint(model, rate, number - 1))
+        trial, rows = self._trials[key], self.rows("select", RUNG_ITEMS)
         begin = time.perf_counter()
-        trial.scores(rows)
-        evaluation = time.perf_counter() - begin
-        until = trial.trainer.elapsed + max(0.1, slot - 2 * evaluation)
+        trial.scores(rows[:PROBE_ITEMS])
+        evaluation = (time.perf_counter() - begin) * len(rows) / len(rows[:PROBE_ITEMS])
         try:
-            trial.run(until, finish=False, after_step=self._after_step)
+            trial.run(trial.trainer.elapsed + max(0.1, slot - evaluation), finish=False, after_step=self._after_step)
         except Diverged as error:
-            return {
-                "score": None,
-                "loss": None,
-                "steps": error.step,
-                "interval": None,
-                "status": str(error).splitlines()[0],
-            }
-        self._check()
+            return {"score": None, "loss": None, "steps": error.step, "interval": None,
+                    "status": str(error).splitlines()[0]}  # fmt: skip
+        self.check()
         scores = trial.scores(rows)
         if not last:
-            trial.save(self._checkpoint(model, rate))
+            trial.save(self._checkpoint(model, rate, number))
         values = scores.metrics[self.task.primary.name]
         return {
             "score": scores.mean(self.task.primary.name), "loss": scores.mean("loss"),
             "steps": trial.trainer.step, "interval": score_interval(values), "status": "",
         }  # fmt: skip
 
-    def _final(self, finalist: Finalist, seed: int, slot: float) -> dict[str, Any]:
+    def _final(self, finalist: Finalist, seed: int, slot: float, rows: NDArray[np.int64]) -> dict[str, Any]:
         self._say(f"final of {finalist.model}, seed {seed}")
         begin = time.perf_counter()
         recipe = self._recipe(finalist.model, finalist.lr, self.base.seed + seed)
-        recipe = recipe.model_copy(update={"seconds": slot})
+        recipe = recipe.model_copy(update={"seconds": max(slot, 0.1)})
         trial = Trial(recipe, self.dataset, self.task)
-        rows = self.dataset.rows("select")
-        scores = trial.scores(rows)
-        cost = time.perf_counter() - begin
+        trial.scores(rows[:PROBE_ITEMS])
+        setup = time.perf_counter() - begin
+        evaluation = setup * len(rows) / len(rows[:PROBE_ITEMS])
+        time_to_train = max(0.1, slot - setup - evaluation)
         curve: list[tuple[float, float]] = []
 
         def after_step(trainer: Trainer) -> bool:
-            due = len(curve) < CURVE_POINTS * trainer.elapsed / slot and cost < CURVE_SHARE * slot
+            due = len(curve) < CURVE_POINTS * trainer.elapsed / slot and evaluation < CURVE_SHARE * slot
             if due:
                 curve.append((trainer.elapsed, trial.scores(rows).mean(self.task.primary.name)))
             return self._after_step(trainer)
 
+        nothing = {"seed": seed, "score": None, "loss": None, "steps": 0, "curve": curve, "values": []}
         try:
-            trial.run(slot - 2 * cost, finish=True, deadline=slot - cost, after_step=after_step)
+            trial.run(time_to_train, finish=True, deadline=1.03 * time_to_train, after_step=after_step)
         except Diverged as error:
-            return {"seed": seed, "score": None, "loss": None, "steps": error.step, "curve": curve,
-                    "status": str(error).splitlines()[0]}  # fmt: skip
-        self._check()
+            return nothing | {"steps": error.step, "status": str(error).splitlines()[0]}
+        self.check()
         scores = trial.scores(rows)
         values = scores.metrics[self.task.primary.name]
         curve.append((trial.trainer.elapsed, float(values.mean())))
@@ -218,22 +243,26 @@ class Race:
             "recipe": finished(trial.trainer).model_dump(mode="json"),
         }  # fmt: skip
 
+    def _item_seconds(self, finalist: Finalist) -> float:
+        """What it takes to evaluate one item."""
+        trial = Trial(self._recipe(finalist.model, finalist.lr, self.base.seed), self.dataset, self.task)
+        rows = self.rows("select", PROBE_ITEMS)
+        trial.scores(rows)
+        begin = time.perf_counter()
+        trial.scores(rows)
+        return (time.perf_counter() - begin) / len(rows)
+
     def _recipe(self, model: str, rate: float, seed: int) -> Recipe:
         optimiser = self.base.optimiser.model_copy(update={"lr": rate})
         return self.base.model_copy(update={"model": model, "seed": seed, "optimiser": optimiser})
 
-    def _rung_rows(self) -> NDArray[np.int64]:
-        rows = self.dataset.rows("select")
-        if len(rows) <= RUNG_ITEMS:
-            return rows
-        return np.sort(np.random.default_rng(0).permutation(rows)[:RUNG_ITEMS])
-
-    def _checkpoint(self, model: str, rate: float) -> Path:
-        return self.run / "trials" / f"{model.replace('/', '-')}-{rate:.3g}.safetensors"
+    def _checkpoint(self, model: str, rate: float, rung: int | str) -> Path:
+        return self.run / "trials" / f"{model.replace('/', '-')}-{rate:.3g}-{rung}.safetensors"
 
     def _drop(self, model: str, rate: float) -> None:
         self._trials.pop(f"{model}@{rate:.3g}", None)
-        self._checkpoint(model, rate).unlink(missing_ok=True)
+        for path in self._checkpoint(model, rate, "*").parent.glob(self._checkpoint(model, rate, "*").name):
+            path.unlink()
 
     def _after_step(self, trainer: Trainer) -> bool:
         if self.elapsed - self._beat >= HEARTBEAT:
@@ -242,13 +271,8 @@ class Race:
             self.reporter.update(self.elapsed / self.budget.seconds, f"loss {trainer.loss:.3f}")
         return self.stop.asked
 
-    def _check(self) -> None:
-        if self.stop.asked:
-            write_text(self._clock, f"{self.elapsed:.2f}\n")
-            raise Interrupted(f"triarch choose --resume {self.run.parent}")
-
     def _say(self, what: str) -> None:
-        self._check()
+        self.check()
         self.reporter.update(self.elapsed / self.budget.seconds, what)
 
     def _heard(self) -> float:
@@ -267,10 +291,6 @@ def trial_key(family: str, model: str, rate: float, rung: int) -> str:
 def final_key(model: str, seed: int) -> str:
     """The ledger's key of a final."""
     return f"final/{model}/seed={seed}"
-
-
-def _of(record: Record, heat: Heat) -> bool:
-    return record.key.startswith(f"trial/{heat.family}/")
 
 
 def _rank(result: dict[str, Any]) -> tuple[float, float]:

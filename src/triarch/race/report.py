@@ -155,11 +155,11 @@ def _ranked(choice: Choice) -> list[Candidate]:
 
 
 def _frame(choice: Choice) -> Frame:
-    """Without networks far behind the others, and without baselines that would double its height."""
+    """Without eliminated networks far behind the others, and without baselines that would double its height."""
     scored = [one for one in choice.candidates if isfinite(_loss(choice, one.score))]
     losses = [_loss(choice, one.score) for one in scored] or [0.0]
     limit = min(losses) + (FAR * (median(losses) - min(losses)) or inf)
-    networks = [one for one in scored if _loss(choice, one.score) <= limit]
+    networks = [one for one in scored if one.seeds or _loss(choice, one.score) <= limit]
     ends = [end for one in networks for end in _interval(one)] or [0.0, 1.0]
     low, high = min(ends), max(ends)
     height = (high - low) or 1.0

@@ -13,21 +13,23 @@ from safetensors.torch import load as load_tensors
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.core.results import BaselineScore, BestBaseline, Metric, Verdict
-from triarch.data.dataset import Dataset
+from triarch.core.types import Batch
+from triarch.data.split import Split
 from triarch.measure.statistics import Difference, paired_difference, score_interval
 from triarch.model import Model, build
 from triarch.race.baselines import BASELINES, Fitted
+from triarch.race.plan import Finals
 from triarch.race.race import Race
-from triarch.tasks.task import Task
 from triarch.training.evaluate import Scores, evaluate
 
 
 @dataclass(frozen=True)
 class Winner:
-    """The best network: the seed that did best on select, and its answers on confirm."""
+    """One seed of a finalist: its score and loss on select, and its answers on confirm."""
 
     model: str
-    seed: int
+    select: float
+    loss: float
     recipe: dict[str, Any]
     network: Model
     confirm: Scores
@@ -49,38 +51,24 @@ def ranking(finals: dict[str, list[dict[str, Any]]]) -> list[str]:
     return sorted(means, key=lambda model: (means[model][0], -means[model][1]), reverse=True)
 
 
-def confirm(race: Race, model: str, results: list[dict[str, Any]]) -> dict[int, tuple[Model, Scores]]:
-    """Every seed of a finalist on the confirm split."""
-    made = {}
-    for result in results:
-        if result["score"] is None:
-            continue
-        name, _, size = model.partition("/")
-        network = build(name, size, race.task, race.dataset.spec, result["recipe"]["settings"])
-        network.load_state_dict(load_tensors(race.weights_path(model, result["seed"]).read_bytes()))
-        made[result["seed"]] = (
-            network,
-            on_split(network, race.task, race.dataset, "confirm", race.base.threads),
-        )
-    return made
+def baseline_values(
+    race: Race, split: Split, predicted: NDArray[np.int64], most: int | None = None
+) -> NDArray[np.float32]:
+    """The primary metric of each item of `race.rows(split, most)`, for a method that answers with class numbers only.
 
-
-def on_split(network: Model, task: Task, dataset: Dataset, split: str, threads: int) -> Scores:
-    """The scores of a network on a split."""
-    with computing(threads):
-        return evaluate(network, task, dataset.batches(dataset.rows(split), 256))
-
-
-def baseline_values(task: Task, dataset: Dataset, split: str, predicted: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The primary metric of each item of a split, for a method that answers with class numbers only."""
-    sure = torch.nn.functional.one_hot(torch.from_numpy(predicted), dataset.spec.num_classes).float() * 100
-    batch = dataset.batch(dataset.rows(split))
-    return task.metrics(sure, batch)[task.primary.name].numpy()
+    Args:
+        predicted: for every item of the split.
+    """
+    rows = race.rows(split, most)
+    answers = torch.from_numpy(predicted[np.searchsorted(race.rows(split), rows)])
+    sure = torch.nn.functional.one_hot(answers, race.dataset.spec.num_classes).float() * 100
+    batch = Batch(input=sure, target=torch.from_numpy(race.dataset.source.labels[rows]))
+    return race.task.metrics(sure, batch)[race.task.primary.name].numpy()
 
 
 def judge(
-    race: Race, finals: dict[str, list[dict[str, Any]]], scores: list[BaselineScore], fitted: dict[str, Fitted],
-    data: str,
+    race: Race, finals: dict[str, list[dict[str, Any]]], plan: Finals, scores: list[BaselineScore],
+    fitted: dict[str, Fitted], data: str,
 ) -> tuple[Verdict, Winner]:  # fmt: skip
     """Open the confirm split and decide.
 
@@ -90,18 +78,17 @@ def judge(
     """
     metric = race.task.primary
     ranked = ranking(finals)
-    winner = _winner(race, ranked[0], finals[ranked[0]])
-    seeds = confirm(race, ranked[0], finals[ranked[0]])
-    ours = np.stack([scores.metrics[metric.name] for _, scores in seeds.values()])
+    seeds = _open(race, ranked[0], finals[ranked[0]], plan)
+    winner = max(seeds, key=lambda one: (one.select, -one.loss))
+    ours = np.stack([one.confirm.metrics[metric.name] for one in seeds])
     gap = None
     if len(ranked) > 1:
-        others = confirm(race, ranked[1], finals[ranked[1]])
-        gap = paired_difference(ours, np.stack([scores.metrics[metric.name] for _, scores in others.values()]))
-    baseline, lead = _baseline(race, ours, scores, fitted, data)
+        others = _open(race, ranked[1], finals[ranked[1]], plan)
+        gap = paired_difference(ours, np.stack([one.confirm.metrics[metric.name] for one in others]))
+    baseline, lead = _baseline(race, ours, plan, scores, fitted, data)
     values = winner.confirm.metrics[metric.name]
-    kind = _kind(lead)
     verdict = Verdict(
-        kind=kind,
+        kind=_kind(lead),
         model=winner.model,
         runner_up=ranked[1] if gap else None,
         difference=gap.mean if gap else None,
@@ -114,24 +101,33 @@ def judge(
         baseline=baseline,
         text="",
     )
-    return _with_text(verdict, metric), winner
+    return _with_text(verdict, metric, len(seeds)), winner
 
 
-def _winner(race: Race, model: str, results: list[dict[str, Any]]) -> Winner:
-    done = [result for result in results if result["score"] is not None]
-    best = max(done, key=lambda result: (result["score"], -result["loss"]))
-    network, scores = confirm(race, model, [best])[best["seed"]]
-    return Winner(model, best["seed"], best["recipe"], network, scores)
+def _open(race: Race, model: str, results: list[dict[str, Any]], plan: Finals) -> list[Winner]:
+    """Every seed of a finalist, with its answers on the confirm split."""
+    name, _, size = model.partition("/")
+    opened = []
+    for result in results:
+        if result["score"] is None:
+            continue
+        network = build(name, size, race.task, race.dataset.spec, result["recipe"]["settings"])
+        network.load_state_dict(load_tensors(race.weights_path(model, result["seed"]).read_bytes()))
+        with computing(race.base.threads):
+            scores = evaluate(network, race.task, race.dataset.batches(race.rows("confirm", plan.confirm), 256))
+        opened.append(Winner(model, result["score"], result["loss"], result["recipe"], network, scores))
+    return opened
 
 
 def _baseline(
-    race: Race, ours: NDArray[np.float32], scores: list[BaselineScore], fitted: dict[str, Fitted], data: str
-) -> tuple[BestBaseline | None, Difference | None]:
+    race: Race, ours: NDArray[np.float32], plan: Finals, scores: list[BaselineScore], fitted: dict[str, Fitted],
+    data: str,
+) -> tuple[BestBaseline | None, Difference | None]:  # fmt: skip
     finished = [score for score in scores if score.score is not None]
     if not finished:
         return None, None
     best = max(finished, key=lambda score: score.score or 0.0)
-    values = baseline_values(race.task, race.dataset, "confirm", fitted[best.name].confirm)
+    values = baseline_values(race, "confirm", fitted[best.name].confirm, plan.confirm)
     lead = paired_difference(ours, values[None])
     code = BASELINES[best.name].code(data)
     return BestBaseline(best.name, float(values.mean(dtype=np.float64)), lead.mean, lead.interval, code), lead
@@ -143,7 +139,7 @@ def _kind(lead: Difference | None) -> Any:
     return "network" if lead.mean > 0 else "baseline"
 
 
-def _with_text(verdict: Verdict, metric: Metric) -> Verdict:
+def _with_text(verdict: Verdict, metric: Metric, seeds: int) -> Verdict:
     """Say it in words: first whether a network is worth it, then which, then how sure that is."""
     sentences = []
     baseline = verdict.baseline
@@ -166,20 +162,26 @@ def _with_text(verdict: Verdict, metric: Metric) -> Verdict:
             )
     low, high = verdict.score_interval
     sentences.append(
-        f"{verdict.model}, as it is saved, has {metric.name} {verdict.score:.4f} ({low:.4f} to {high:.4f}) on"
+        f"{verdict.model}, as it is saved, has {metric.name} {verdict.score:.3f} ({low:.3f} to {high:.3f}) on"
         f" {verdict.n:,} items that took no part in the choice."
     )
     if verdict.runner_up and verdict.difference is not None and verdict.interval is not None:
         gap = f"{_points(verdict.difference)} ({_range(verdict.interval)})"
         end = "a tie" if verdict.tie else "a clear lead" if verdict.difference > 0 else "the runner-up was better here"
         sentences.append(f"Against the runner-up {verdict.runner_up} it stands at {gap}: {end}.")
+    if seeds == 1:
+        sentences.append("There was time for one seed only, so chance in training is not in the intervals.")
     sentences.append("All networks were trained from scratch. Intervals are 95%.")
     return Verdict(**{**vars(verdict), "text": " ".join(sentences)})
 
 
 def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f} points"
+    return f"{_signed(difference)} points"
 
 
 def _range(interval: tuple[float, float]) -> str:
-    return f"{100 * interval[0]:+.1f} to {100 * interval[1]:+.1f}"
+    return f"{_signed(interval[0])} to {_signed(interval[1])}"
+
+
+def _signed(difference: float) -> str:
+    return f"{100 * difference:+.1f}".replace("-", "−")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -150,14 +150,18 @@ def load(folder: str | Path) -> Artifact:
             "give the folder that `train` or `choose` wrote")  # fmt: skip
         raise InputError(f"{folder} is not an artifact: there is no {CONFIG}", remedy)
     try:
-        config = TypeAdapter(Config).validate_json((folder / CONFIG).read_text())
+        config = TypeAdapter(Config).validate_json((folder / CONFIG).read_text(encoding="utf-8"))
         if config.format > FORMAT:
             raise InputError(f"{folder}: format {config.format} is newer than this triarch knows", "update triarch")
-        tokenizer = (folder / TOKENIZER).read_text() if config.spec.modality == "text" else None
-        preprocessor = Preprocessor.from_json((folder / PREPROCESSOR).read_text(), tokenizer)
+        tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8") if config.spec.modality == "text" else None
+        preprocessor = Preprocessor.from_json((folder / PREPROCESSOR).read_text(encoding="utf-8"), tokenizer)
         task = tasks.find(config.task)
-        model = build(config.architecture, config.size, task, config.spec, config.settings)
-        model.load_state_dict(load_tensors((folder / WEIGHTS).read_bytes()))
+        with torch.device("meta"):  # no memory yet: the file, not the config, says how much there will be
+            model = build(config.architecture, config.size, task, config.spec, config.settings)
+        weights = load_tensors((folder / WEIGHTS).read_bytes())
+        if _kinds(weights) != _kinds(model.state_dict()):
+            raise ValueError(f"{WEIGHTS} does not fit {CONFIG}")
+        model.load_state_dict({name: value.clone() for name, value in weights.items()}, assign=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder} cannot be opened: {' '.join(str(error).split())[:300]}", "save it again") from error
     model.eval()
@@ -177,16 +181,24 @@ def golden(folder: Path) -> tuple[Inputs, NDArray[np.float32]]:
     """
     try:
         tensors = load_tensors((folder / GOLDEN).read_bytes())
-        return _unpack(tensors), tensors["output"].numpy()
+        inputs, output = _unpack(tensors), tensors["output"].numpy()
     except (OSError, SafetensorError, KeyError, UnicodeDecodeError) as error:
         raise InputError(f"{folder / GOLDEN} cannot be read: {error}", "save the artifact again") from error
+    if not len(inputs) or output.shape[:1] != (len(inputs),):
+        raise InputError(f"{folder / GOLDEN}: {len(inputs)} inputs, output {output.shape}", "save the artifact again")
+    return inputs, output
+
+
+def _kinds(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """Shape and type by name."""
+    return {name: (value.shape, value.dtype) for name, value in tensors.items()}
 
 
 def _pack(inputs: Inputs) -> dict[str, Tensor]:
     """Raw inputs → tensors: each item by its number, texts as their bytes."""
     packed = {}
     for number, item in enumerate(inputs):
-        array = np.frombuffer(item.encode() or b" ", dtype=np.uint8) if isinstance(item, str) else np.asarray(item)
+        array = np.frombuffer(item.encode(), dtype=np.uint8) if isinstance(item, str) else np.asarray(item)
         packed[f"{'text' if isinstance(item, str) else 'input'}/{number}"] = torch.from_numpy(array.copy())
     return packed
 

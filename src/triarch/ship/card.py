@@ -5,6 +5,9 @@ from __future__ import annotations
 from triarch.core.results import Interval, Metric
 from triarch.core.spec import Spec
 
+LONGEST_NAME = 60
+ENTITIES = str.maketrans({sign: f"&#{ord(sign)};" for sign in "&<>|`[]\\*_"})
+
 
 def card(
     model: str, spec: Spec, metric: Metric, score: float, interval: Interval, n: int, split: str, params: int,
@@ -15,12 +18,12 @@ def card(
     Args:
         recipe: the training in YAML.
     """
-    classes = ", ".join(spec.target.names[:40]) + (" …" if spec.num_classes > 40 else "")
+    classes = ", ".join(map(_plain, spec.target.names[:40])) + (" …" if spec.num_classes > 40 else "")
     shape = "x".join(map(str, spec.shape))
     return f"""---
 library_name: triarch
 ---
-# {model} on {spec.name}
+# {model} on {_plain(spec.name)}
 
 Trained from scratch by triarch to tell {spec.num_classes} classes of {spec.modality} apart.
 
@@ -50,3 +53,9 @@ model.predict(inputs)
 {recipe.strip()}
 ```
 """
+
+
+def _plain(name: str) -> str:
+    """A name of the user's on one line, at most 60 characters, with nothing in it that Markdown would act on."""
+    line = " ".join(name.split())
+    return (line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…").translate(ENTITIES)

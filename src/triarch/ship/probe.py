@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from triarch.core.files import folder_bytes
+from triarch.core.interrupt import end_with_parent
 from triarch.core.machine import computing
 from triarch.core.results import Latency
 from triarch.data.preprocess import collate
@@ -57,7 +58,9 @@ def measure_apart(folders: Sequence[Path], threads: int, limit: float | None = N
         return {}
     command = [sys.executable, "-m", "triarch.ship.probe", str(threads), str(limit or 0), *map(str, folders)]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=limit and limit + 5, check=False)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, timeout=limit and limit + 5, check=False, start_new_session=True
+        )
         output = done.stdout
     except subprocess.TimeoutExpired as error:
         output = error.stdout or b""
@@ -67,6 +70,7 @@ def measure_apart(folders: Sequence[Path], threads: int, limit: float | None = N
 
 def main(arguments: Sequence[str]) -> None:
     """Print a reading for each folder until the time is over."""
+    end_with_parent()
     threads, limit, *folders = arguments
     end = time.perf_counter() + float(limit) if float(limit) else None
     for folder in folders:

@@ -43,8 +43,9 @@ class Schedule(_Part):
 class Recipe(_Part):
     """A training; see the parts for theirs.
 
-    `average` is the decay of an exponential average of the weights (0.999, say), which is then what is kept;
-    `clip` bounds the norm of the gradient; `checkpoint_seconds` is the least time between two checkpoints.
+    `fingerprint` is of the data that the training began with, and is checked when it goes on; `average` is the decay of
+    an exponential average of the weights (0.999, say), which is then what is kept; `clip` bounds the norm of the
+    gradient; `checkpoint_seconds` is the least time between two checkpoints.
     """
 
     data: str | None = None
@@ -54,12 +55,13 @@ class Recipe(_Part):
     tokenizer: Literal["characters", "bytes"] = "characters"
     model: str
     settings: dict[str, Any] = {}
-    seed: int = Field(0, ge=0)
-    threads: int = Field(1, ge=1)
-    workers: int = Field(0, ge=0)
+    fingerprint: str | None = None
+    seed: int = Field(0, ge=0, le=2**62)
+    threads: int = Field(1, ge=1, le=1024)
+    workers: int = Field(0, ge=0, le=256)
     steps: int | None = Field(None, ge=1)
     epochs: float | None = Field(None, gt=0)
-    seconds: float | None = Field(None, gt=0)
+    seconds: float | None = Field(None, gt=0, le=1e8)
     batch_size: int = Field(64, ge=1)
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()
@@ -100,10 +102,10 @@ def read(path: Path) -> dict[str, Any]:
         InputError: it cannot be read, or is not a mapping.
     """
     try:
-        entries = yaml.safe_load(path.read_text())
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as a recipe", " ".join(str(error).split())[:200]) from error
-    if not isinstance(entries, dict):
+    if not isinstance(entries, dict) or not all(isinstance(key, str) for key in entries):
         raise InputError(f"{path}: a recipe is a mapping", "for example\nmodel: lstm/nano")
     return entries
 
@@ -121,7 +123,10 @@ def _pair(change: str) -> tuple[str, Any]:
     key, found, value = change.partition("=")
     if not found or not key:
         raise InputError(f"--set {change}: key=value is wanted", "for example --set optimiser.lr=0.01")
-    return key, _number(yaml.safe_load(value))
+    try:
+        return key, _number(yaml.safe_load(value))
+    except yaml.YAMLError:
+        raise InputError(f"--set {change}: the value is no YAML", "put it in quotes") from None
 
 
 def _number(value: Any) -> Any:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.data.dataset import Dataset
 from triarch.data.stream import Stream
 from triarch.model import build
 from triarch.models import registry
 from triarch.tasks.task import Task
-from triarch.training.loop import Trainer
+from triarch.training.loop import Diverged, Trainer
 from triarch.training.recipe import Recipe
 
 
@@ -20,10 +22,16 @@ def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
     """The recipe with nothing left to choose: the size named, the learning rate filled in, epochs counted in steps.
 
     Raises:
-        InputError: unknown model.
+        InputError: unknown model, or other data than the recipe was made for.
     """
+    fingerprint = dataset.spec.fingerprint
+    if recipe.fingerprint not in (None, fingerprint):
+        raise InputError(
+            f"{dataset.spec.name} is not the data that this training began with (fingerprint {recipe.fingerprint})",
+            "bring that data back, or train anew",
+        )
     architecture, size = registry.parse(recipe.model)
-    changes: dict[str, Any] = {"model": f"{architecture.name}/{size}"}
+    changes: dict[str, Any] = {"model": f"{architecture.name}/{size}", "fingerprint": fingerprint}
     if recipe.optimiser.lr is None:
         changes["optimiser"] = recipe.optimiser.model_copy(update={"lr": architecture.learning_rate})
     if recipe.epochs is not None:
@@ -43,7 +51,7 @@ GAIN = 1.2
 TIMED_STEPS = 6
 
 
-def step_seconds(recipe: Recipe, dataset: Dataset, task: Task, threads: int, patience: float = 5.0) -> float:
+def step_seconds(recipe: Recipe, dataset: Dataset, task: Task, threads: int, patience: float = 0.5) -> float:
     """The median time of a training step here and now: of six after one to warm up, or fewer within `patience`."""
     times: list[float] = []
 
@@ -51,9 +59,12 @@ def step_seconds(recipe: Recipe, dataset: Dataset, task: Task, threads: int, pat
         times.append(trainer.elapsed)
         return len(times) > 1 and trainer.elapsed > patience
 
-    with computing(threads, recipe.seed, flush_denormals=True):
-        start(resolve(recipe, dataset), dataset, task).run(steps=TIMED_STEPS + 1, after_step=clock)
-    return statistics.median(after - before for before, after in zip(times, times[1:]))
+    endless = {"steps": None, "epochs": None, "schedule": recipe.schedule.model_copy(update={"steps": None})}
+    with computing(threads, recipe.seed, flush_denormals=True), suppress(Diverged):
+        trainer = start(resolve(recipe.model_copy(update=endless), dataset), dataset, task)
+        trainer.run(steps=TIMED_STEPS + 1, after_step=clock)
+    laps = [after - before for before, after in zip(times, times[1:])]
+    return statistics.median(laps) if laps else patience
 
 
 def useful_threads(recipes: Sequence[Recipe], dataset: Dataset, task: Task, most: int) -> int:
@@ -72,5 +83,6 @@ def useful_threads(recipes: Sequence[Recipe], dataset: Dataset, task: Task, most
 def finished(trainer: Trainer) -> Recipe:
     """The recipe that repeats what `trainer` did, without a clock: its steps, and the length they were planned for."""
     planned = trainer.total if trainer.total != trainer.step else None
-    schedule = trainer.recipe.schedule.model_copy(update={"steps": planned})
+    changes: dict[str, Any] = {"steps": planned} if trainer.total else {"steps": None, "decay": 0.0}
+    schedule = trainer.recipe.schedule.model_copy(update=changes)
     return trainer.recipe.model_copy(update={"steps": trainer.step, "seconds": None, "schedule": schedule})

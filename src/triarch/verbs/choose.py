@@ -8,6 +8,8 @@ from typing import Any
 
 from triarch.core.results import Choice
 
+SHORTEST, LONGEST = 10, 10_000_000
+
 
 def choose(
     data: Any = None,
@@ -39,6 +41,8 @@ def choose(
     import time
 
     began = time.perf_counter()
+    from dataclasses import replace
+
     from triarch.core.budget import Budget
     from triarch.core.errors import InputError
     from triarch.core.files import new_folder, only_one
@@ -53,6 +57,7 @@ def choose(
     from triarch.race.race import Race
     from triarch.tasks import registry as tasks
 
+    out, resume = (Path(path) if path is not None else None for path in (out, resume))
     options = Options(
         data=str(data) if isinstance(data, str | Path) else None,
         seconds=seconds,
@@ -64,20 +69,25 @@ def choose(
         threads=threads,
     )
     if resume is not None:
-        kept = resume / "run" / "choose.json"
-        if not kept.is_file():
-            raise InputError(f"{resume} holds no race to go on with", "give the --out of a `triarch choose`")
-        options = Options.read(kept)
+        if replace(options, data=None) != Options() or out is not None:
+            raise InputError(f"--resume {resume}: the folder knows its options", "leave the others out")
+        options = Options.read(resume / "run" / "choose.json")
     data = options.data if data is None else data
     if data is None:
-        raise InputError("no data is named", "triarch choose digits, say")
-    if options.seconds < 10:
-        raise InputError(f"--seconds {options.seconds:g} is too short to race in", "give 10 or more")
+        raise InputError(
+            "no data is named" if resume is None else f"{resume} was a race on data from memory",
+            "triarch choose digits, say" if resume is None else "in Python: triarch.choose(data, resume=…)",
+        )
+    if not SHORTEST <= options.seconds <= LONGEST:
+        raise InputError(f"--seconds {options.seconds:g}: a race takes from {SHORTEST} to {LONGEST}")
+    base = options.recipe()
     budget = Budget(options.seconds, options.max_params, options.max_size)
-    with computing(options.threads or 1, options.seed), deferred() as stop, progress("choosing") as reporter:
+    with computing(base.threads, base.seed, flush_denormals=True), deferred() as stop, progress("choosing") as reporter:
         dataset = prepare(open_source(data, options.input, options.target))
+        if options.fingerprint not in (None, dataset.spec.fingerprint):
+            raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
+        options = replace(options, fingerprint=dataset.spec.fingerprint)
         task = tasks.infer(dataset.spec)
-        base = options.recipe()
         found = entries(dataset, task)
         allowed = within(budget, found)
         first = {"run/choose.json": options.to_json()}

@@ -10,7 +10,7 @@ from triarch.core.results import Evaluation
 
 
 def evaluate(
-    artifact: Path,
+    artifact: str | Path,
     data: Any = None,
     *,
     split: str | None = None,
@@ -43,7 +43,8 @@ def evaluate(
 
     loaded = load(artifact)
     spec, metric = loaded.config.spec, loaded.task.primary
-    if data is None:
+    stored = data is None
+    if stored:
         origin = Path(artifact) / "run" / "recipe.yaml"
         recipe = recipes.make(recipes.read(origin)) if origin.is_file() else None
         if recipe is None or recipe.data is None:
@@ -55,6 +56,11 @@ def evaluate(
     if source.modality != spec.modality:
         raise InputError(f"{source.name} holds {source.modality}, {artifact} was trained on {spec.modality}")
     own = source.fingerprint == spec.fingerprint
+    if stored and not own:
+        raise InputError(
+            f"{source.name} is not the data that {artifact} was trained on: it was changed",
+            "bring that data back, or name the data to score on: triarch evaluate ARTIFACT DATA",
+        )
     unknown = [name for name in source.class_names if name not in spec.target.names]
     if unknown:
         raise InputError(
@@ -66,7 +72,10 @@ def evaluate(
     with computing(threads or cores()):
         dataset = prepare(source, preprocessor=loaded.preprocessor)
         split = split or ("confirm" if own else "all")
-        scores = score_batches(loaded.model, loaded.task, dataset.batches(dataset.rows(split), 256))
+        rows = dataset.rows(split)
+        if not len(rows):
+            raise InputError(f"{source.name}: no item is in split {split}", "--split all")
+        scores = score_batches(loaded.model, loaded.task, dataset.batches(rows, 256))
     values = scores.metrics[metric.name]
     return Evaluation(
         metric=metric,

@@ -25,10 +25,6 @@ def inspect(data: Any, input: Sequence[str] = (), target: str | None = None) -> 
     dataset = prepare(open_source(data, input, target))
     source, spec = dataset.source, dataset.spec
     task = tasks.infer(spec)
-    notes = [*source.notes]
-    cut = dataset.preprocessor.truncated(source.inputs)
-    if cut:
-        notes.append(f"{cut:,} items are longer than {spec.max_len} steps and are cut")
     return Inspection(
         data=spec.name,
         task=task.name,
@@ -41,5 +37,5 @@ def inspect(data: Any, input: Sequence[str] = (), target: str | None = None) -> 
         split=spec.split,
         metric=task.primary,
         fingerprint=spec.fingerprint,
-        notes=notes,
+        notes=source.notes,
     )

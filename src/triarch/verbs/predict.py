@@ -8,7 +8,7 @@ from pathlib import Path
 from triarch.core.results import Predictions
 
 
-def predict(artifact: Path, inputs: Sequence[str], *, threads: int | None = None) -> Predictions:
+def predict(artifact: str | Path, inputs: str | Sequence[str], *, threads: int | None = None) -> Predictions:
     """Answer for new inputs. In Python, `triarch.load(DIR).predict(raw)` takes arrays and texts directly.
 
     Args:
@@ -23,6 +23,8 @@ def predict(artifact: Path, inputs: Sequence[str], *, threads: int | None = None
 
     if not inputs:
         raise InputError("no input is given", "triarch predict ARTIFACT INPUT…")
+    if isinstance(inputs, str | Path):
+        inputs = [str(inputs)]
     with computing(threads or cores()):
         loaded = load(artifact)
         spec, settings = loaded.config.spec, loaded.preprocessor.settings

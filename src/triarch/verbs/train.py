@@ -70,6 +70,7 @@ def train(
         "set": set or None,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
+    out, recipe, resume = (Path(path) if path is not None else None for path in (out, recipe, resume))
     asked, place = _resumed(data, resume, given) if resume else _asked(data, given)
     with computing(asked.threads):
         dataset = prepare(open_source(place, asked.input, asked.target), asked.tokenizer)
@@ -129,8 +130,8 @@ def _asked(data: Any, given: dict[str, Any]) -> tuple[Any, Any]:
         raise InputError("--steps, --epochs and --seconds: give one of them")
     options = {name: value for name, value in given.items() if name not in ("recipe", "set", "out")}
     entries = {**(recipes.read(given["recipe"]) if "recipe" in given else {}), **options}
-    if isinstance(data, str | Path):
-        entries["data"] = str(data)
+    if data is not None:
+        entries |= {"data": str(data) if isinstance(data, str | Path) else None, "fingerprint": None}
     if limits & given.keys():
         entries |= dict.fromkeys(limits - given.keys())
     if "model" not in entries:

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from triarch.core.errors import InputError
+from triarch.data.dataset import prepare
+from triarch.data.open import open_source
+from triarch.data.preprocess import Preprocessor
+
+Y = np.arange(30) % 3
+
+
+def test_moments_of_many_rows_are_exact():
+    x = np.full((3_000_000, 1), 1000.0, np.float32)
+    x[::2] += 1
+    settings = Preprocessor.fit("series", [x], 1.0, "").settings
+    assert settings.mean[0] == pytest.approx(1000.5, abs=1e-6)
+    assert settings.std[0] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_tiny_amplitudes_are_scaled_and_constant_channels_are_not():
+    x = np.random.default_rng(0).normal(size=(30, 40, 3)).astype(np.float32) * np.float32(1e-9)
+    x[..., 1], x[..., 2] = 0.1, 0
+    dataset = prepare(open_source((x, Y)))
+    assert np.std([item[:, 0] for item in dataset.encoded]) == pytest.approx(1, abs=0.1)
+    assert dataset.preprocessor.settings.std[1:] == (1.0, 1.0)
+
+
+def test_numbers_beyond_32_bits_are_told():
+    images = np.ones((30, 1, 8, 8), np.float32)
+    images[3, 0, 2, 2] = np.inf
+    with pytest.raises(InputError, match="channel 0"):
+        Preprocessor.fit("image", images, 1.0, "")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("shape", [(8, 8), (12, 2)])
+def test_a_missing_value_is_no_input(shape, value):
+    x = np.random.default_rng(0).random((30, *shape))
+    preprocessor = prepare(open_source((x, Y))).preprocessor
+    x = x[:, None] if shape == (8, 8) else x
+    x[2].flat[5] = value
+    with pytest.raises(InputError, match="input 2 has a missing"):
+        preprocessor.encode(x[:4])
+
+
+def test_half_a_character_is_no_input():
+    preprocessor = prepare(open_source(([f"t{number}" for number in range(30)], Y))).preprocessor
+    with pytest.raises(InputError, match="input 1"):
+        preprocessor.encode(["t", "\udcff"])
+
+
+def test_what_is_cut_is_noted():
+    texts = ["a" * 600] * 30
+    source = open_source((texts, Y))
+    for _ in range(2):
+        dataset = prepare(source)
+        assert dataset.source.notes[1:] == ["30 items are longer than 512 steps and are cut"]
+        assert {len(item) for item in dataset.encoded} == {512}
+        assert dataset.spec.max_len == 512
+    assert len(prepare(open_source((["a" * 9] * 30, Y))).source.notes) == 1
+
+
+def test_labels_of_a_split():
+    dataset = prepare(open_source("digits"))
+    assert np.array_equal(dataset.labels("select"), dataset.table("select")[1])
+
+
+def test_tables_of_long_unequal_series_are_resampled():
+    lengths = [20] * 15 + [300] * 15
+    series = [np.stack([np.linspace(0, 1, steps), np.linspace(4, 2, steps)], axis=1) for steps in lengths]
+    dataset = prepare(open_source((series, Y)))
+    table = dataset.table("all")[0].reshape(30, 64, 2)
+    assert np.allclose(table[0], table[-1], atol=1e-4)
+    short = prepare(open_source(([item[:200] for item in series], Y)))
+    assert short.table("all")[0].shape == (30, 400)
+    assert (short.table("all")[0][0, 40:] == 0).all()
