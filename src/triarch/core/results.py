@@ -49,7 +49,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Description:
-    """What a model is and costs."""
+    """What a model is and costs. Latency is None where the machine was too busy to measure it."""
 
     model: str
     family: str
@@ -57,7 +57,7 @@ class Description:
     data: str
     params: int
     macs: int
-    latency_ms: Latency
+    latency_ms: Latency | None
     peak_memory_bytes: int
     artifact_bytes: int
     threads: int

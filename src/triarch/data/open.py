@@ -15,7 +15,7 @@ from triarch.data.builtin import BUILT_IN
 from triarch.data.source import Source
 
 
-def open_source(data: Any, inputs: Sequence[str] = (), target: str | None = None) -> Source:
+def open_source(data: Any, inputs: str | Sequence[str] = (), target: str | None = None) -> Source:
     """Read `data`.
 
     Args:
@@ -26,6 +26,7 @@ def open_source(data: Any, inputs: Sequence[str] = (), target: str | None = None
     Raises:
         InputError: it is none of these, or it cannot be learned from.
     """
+    inputs = names(inputs)
     if isinstance(data, Source):
         return data
     if isinstance(data, pd.DataFrame):
@@ -50,6 +51,11 @@ def open_source(data: Any, inputs: Sequence[str] = (), target: str | None = None
     if target:
         raise InputError(f"{path}: the target of an .npz file is its array y", "leave --target out")
     return from_npz(path, modality)
+
+
+def names(inputs: str | Sequence[str]) -> tuple[str, ...]:
+    """One name or several, as several."""
+    return (inputs,) if isinstance(inputs, str) else tuple(inputs)
 
 
 def _modality(inputs: Sequence[str]) -> Modality | None:

@@ -19,7 +19,7 @@ from triarch.measure.count import params
 from triarch.measure.statistics import paired_difference
 from triarch.race import baselines
 from triarch.race.candidates import Entry, save_untrained
-from triarch.race.plan import BASELINES, MEASURING, Heat
+from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
 from triarch.race.race import Race, trial_key
 from triarch.race.report import MISTAKES, Curve, Mistake, report
 from triarch.race.verdict import Winner, baseline_values, judge
@@ -77,7 +77,7 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
         threads=race.base.threads,
         machine=asdict(this_machine()),
         data=race.dataset.spec.name,
-        notes=race.dataset.source.notes,
+        notes=[*race.dataset.source.notes, *_cuts(race, plan)],
     )
     write_text(race.run / "report.html", report(choice, _curves(finals, entries), _mistakes(race.dataset, winner)))
     choice.spent["seconds"] = round(race.elapsed, 1)
@@ -195,6 +195,16 @@ def _save_artifact(race: Race, winner: Winner, verdict: Verdict) -> None:
     sample = dataset.source.take(dataset.splits["train"][:4])
     save(Artifact(config, winner.network, race.task, dataset.preprocessor), folder, text, sample)
     write_text(race.run / "recipe.yaml", to_yaml(recipe))
+
+
+def _cuts(race: Race, plan: Finals) -> list[str]:
+    """What was left out of the finals because there was no time for it."""
+    sizes = {"select": plan.select, "confirm": plan.confirm}
+    return [
+        f"{size:,} of {len(race.rows(split)):,} items of {split}, drawn by lot, were evaluated"
+        for split, size in sizes.items()
+        if size < len(race.rows(split))
+    ]
 
 
 def _curves(finals: dict[str, list[dict[str, Any]]], entries: Sequence[Entry]) -> list[Curve]:

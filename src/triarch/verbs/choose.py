@@ -17,7 +17,7 @@ def choose(
     seconds: float = 300.0,
     max_params: int | None = None,
     max_size: int | None = None,
-    input: Sequence[str] = (),
+    input: str | Sequence[str] = (),
     target: str | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -50,7 +50,7 @@ def choose(
     from triarch.core.machine import computing
     from triarch.core.progress import progress
     from triarch.data.dataset import prepare
-    from triarch.data.open import open_source
+    from triarch.data.open import names, open_source
     from triarch.race.candidates import entries, within
     from triarch.race.choose import run
     from triarch.race.options import Options
@@ -63,7 +63,7 @@ def choose(
         seconds=seconds,
         max_params=max_params,
         max_size=max_size,
-        input=tuple(input),
+        input=names(input),
         target=target,
         seed=seed,
         threads=threads,

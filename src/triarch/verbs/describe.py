@@ -7,14 +7,14 @@ from typing import Any
 from triarch.core.results import Description
 
 
-def describe(model: str, *, data: Any = None, modality: str | None = None, threads: int | None = None) -> Description:
+def describe(model: str, *, data: Any = None, modality: str | None = None, threads: int = 1) -> Description:
     """Show what a model is and what it costs here.
 
     Args:
         model: architecture/size, for example lstm/micro; or the folder of an artifact.
         data: the data that it is for; without, a nominal set: a 32x32 colour image, 128 tokens or 96 steps.
         modality: of the nominal set: image, text or series.
-        threads: threads inside an operation; all cores if not given.
+        threads: threads inside an operation.
     """
     from dataclasses import asdict, replace
     from pathlib import Path
@@ -23,7 +23,7 @@ def describe(model: str, *, data: Any = None, modality: str | None = None, threa
     import torch
 
     from triarch.core.errors import InputError, near
-    from triarch.core.machine import computing, cores
+    from triarch.core.machine import computing
     from triarch.core.spec import MODALITIES, reference
     from triarch.data.dataset import prepare
     from triarch.data.nominal import nominal_source
@@ -36,7 +36,6 @@ def describe(model: str, *, data: Any = None, modality: str | None = None, threa
     from triarch.ship.probe import measure_apart
     from triarch.tasks import registry as tasks
 
-    threads = threads or cores()
     if modality is not None and modality not in MODALITIES:
         raise InputError(f"there is no modality {modality!r}", near(modality, MODALITIES))
     with TemporaryDirectory() as temporary:
@@ -62,8 +61,6 @@ def describe(model: str, *, data: Any = None, modality: str | None = None, threa
             empty = build(config.architecture, config.size, artifact.task, config.spec, config.settings)
         batch = collate(artifact.preprocessor.encode(golden(folder)[0][:1])).to("meta")
         reading = measure_apart([folder], threads)[folder]
-    if reading.latency_ms is None:
-        raise InputError("the machine is too busy to measure a latency", "try again when it is quiet")
     return Description(
         model=config.model,
         family=found.family,

@@ -14,7 +14,7 @@ def evaluate(
     data: Any = None,
     *,
     split: str | None = None,
-    input: Sequence[str] = (),
+    input: str | Sequence[str] = (),
     target: str | None = None,
     threads: int | None = None,
 ) -> Evaluation:

@@ -8,7 +8,7 @@ from typing import Any
 from triarch.core.results import Inspection
 
 
-def inspect(data: Any, input: Sequence[str] = (), target: str | None = None) -> Inspection:
+def inspect(data: Any, input: str | Sequence[str] = (), target: str | None = None) -> Inspection:
     """Show what a data set is and how it would be used.
 
     Args:

@@ -21,7 +21,7 @@ def train(
     seed: int | None = None,
     threads: int | None = None,
     workers: int | None = None,
-    input: Sequence[str] = (),
+    input: str | Sequence[str] = (),
     target: str | None = None,
     task: str | None = None,
     out: Path | None = None,
@@ -53,7 +53,7 @@ def train(
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
     from triarch.data.dataset import prepare
-    from triarch.data.open import open_source
+    from triarch.data.open import names, open_source
     from triarch.measure.count import params
     from triarch.measure.statistics import score_interval
     from triarch.ship.artifact import Artifact, new_config, save
@@ -66,7 +66,7 @@ def train(
 
     given = {
         "model": model, "steps": steps, "epochs": epochs, "seconds": seconds, "seed": seed, "threads": threads,
-        "workers": workers, "input": [*input] or None, "target": target, "task": task, "out": out, "recipe": recipe,
+        "workers": workers, "input": names(input) or None, "target": target, "task": task, "out": out, "recipe": recipe,
         "set": set or None,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
