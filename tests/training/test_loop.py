@@ -85,7 +85,7 @@ def test_steps_repeat_what_a_deadline_cut_short():
 def test_time_is_kept():
     timed = trained({"seconds": 1.5}, seconds=1.5)
     assert timed.total == timed.step
-    assert 1.2 < timed.elapsed < 2.5
+    assert 1.0 < timed.elapsed < 5.0
 
 
 @pytest.mark.parametrize("rate", [10.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -126,8 +127,7 @@ def _costs(race: Race, entries: list[Entry]) -> None:
             folders[folder] = entry.model
         limit = min(max(6.0, MEASURING * race.budget.seconds), 0.2 * race.left)
         readings = measure_apart(list(folders), race.base.threads, limit)
-        for path in sorted((race.run / "untrained").rglob("*"), reverse=True):
-            path.unlink() if path.is_file() else path.rmdir()
+        shutil.rmtree(race.run / "untrained")
         return {folders[folder]: asdict(reading) for folder, reading in readings.items()}
 
     readings = TypeAdapter(dict[str, Reading]).validate_python(race.once("costs", measure))

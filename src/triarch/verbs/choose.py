@@ -71,7 +71,7 @@ def choose(
     if resume is not None:
         if replace(options, data=None) != Options() or out is not None:
             raise InputError(f"--resume {resume}: the folder knows its options", "leave the others out")
-        options = Options.read(resume / "run" / "choose.json")
+        options = Options.read(resume / "run" / "options.json")
     data = options.data if data is None else data
     if data is None:
         raise InputError(
@@ -90,7 +90,7 @@ def choose(
         task = tasks.infer(dataset.spec)
         found = entries(dataset, task)
         allowed = within(budget, found)
-        first = {"run/choose.json": options.to_json()}
+        first = {"run/options.json": options.to_json()}
         stem = Path(dataset.spec.name).stem
         folder = resume or new_folder(out, stem, first, "triarch choose")
         with only_one(folder / "run"):

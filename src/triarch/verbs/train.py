@@ -155,7 +155,7 @@ def _resumed(data: Any, folder: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     if given:
         raise InputError(f"--resume {folder}: the folder knows its options", f"leave --{next(iter(given))} out")
     path = folder / "run" / "recipe.yaml"
-    if not path.is_file() or (folder / "run" / "choose.json").is_file():
+    if not path.is_file() or (folder / "run" / "options.json").is_file():
         raise InputError(f"{folder} holds no training to go on with", "give the --out of a `triarch train`")
     chosen = recipes.make(recipes.read(path))
     place = chosen.data if data is None else data
