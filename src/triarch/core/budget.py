@@ -10,7 +10,7 @@ class Budget:
     """What the answer may cost. A limit that is None is no limit.
 
     Attributes:
-        seconds: wall time of the whole command.
+        seconds: wall time of the whole command, which ends at most max(5 s, 2%) later.
         max_params: parameters of the model, tied weights once, no buffers.
         max_size: bytes of the artifact, every file except those of `run/`.
     """
@@ -18,11 +18,6 @@ class Budget:
     seconds: float
     max_params: int | None = None
     max_size: int | None = None
-
-    @property
-    def grace(self) -> float:
-        """Seconds by which the whole command may end late at most."""
-        return max(5.0, 0.02 * self.seconds)
 
     def broken_by(self, params: int, size: int) -> str:
         """The first limit that a model of `params` parameters and `size` bytes breaks, in words; else ""."""
