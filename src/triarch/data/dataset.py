@@ -79,7 +79,7 @@ class Dataset:
             table[number, : item.size] = item.ravel()
         return table, self.labels(name)
 
-    def batches(self, rows: NDArray[np.int64], size: int) -> Iterator[Batch]:
+    def batches(self, rows: NDArray[np.int64], size: int = 256) -> Iterator[Batch]:
         """The items `rows` in batches, those of like length together."""
         ordered = rows[np.argsort(self.lengths[rows], kind="stable")]
         for start in range(0, len(ordered), size):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -86,7 +87,7 @@ NEAREST = Baseline(
 SVM = Baseline("RBF-SVM", "from sklearn.svm import SVC", "SVC(C=10)", lambda: SVC(C=10))
 TFIDF_SVM = Baseline(
     "TF-IDF + linear SVM", f"{TFIDF_IMPORTS}\nfrom sklearn.svm import LinearSVC",
-    f"make_pipeline({TFIDF}, LinearSVC())", lambda: make_pipeline(_tfidf(), LinearSVC()),
+    f"make_pipeline({TFIDF}, LinearSVC(random_state=0))", lambda: make_pipeline(_tfidf(), LinearSVC(random_state=0)),
 )  # fmt: skip
 TFIDF_LOGISTIC = Baseline(
     "TF-IDF + logistic regression", f"{TFIDF_IMPORTS}\nfrom sklearn.linear_model import LogisticRegression",
@@ -123,10 +124,11 @@ def run(
     end = time.perf_counter() + seconds
     x, y = dataset.table("train")
     tables = {"train": x, "select": dataset.table("select")[0], "confirm": dataset.table("confirm")[0]}
-    folder.mkdir(parents=True, exist_ok=True)
+    inputs = folder / "inputs"
+    inputs.mkdir(parents=True, exist_ok=True)
     for split, table in tables.items():
-        _write(folder / split, table)
-    np.save(folder / "labels.npy", y)
+        _write(inputs / split, table)
+    np.save(inputs / "labels.npy", y)
     write_text(folder / "names.json", json.dumps(list(names)))
     command = [sys.executable, "-m", "triarch.race.baselines", str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
@@ -146,16 +148,7 @@ def run(
     finally:
         process.kill()
         process.wait()
-        for name in (
-            "train.npy",
-            "select.npy",
-            "confirm.npy",
-            "train.json",
-            "select.json",
-            "confirm.json",
-            "labels.npy",
-        ):
-            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(inputs)
 
 
 def result_path(folder: Path, name: str) -> Path:
@@ -185,8 +178,8 @@ def _read(stem: Path) -> Any:
 def main(folder: Path) -> None:
     """Fit every method in `names.json`, write its predictions as soon as they are there."""
     end_with_parent()
-    labels = np.load(folder / "labels.npy", allow_pickle=False)
-    train, select, confirm = (_read(folder / split) for split in ("train", "select", "confirm"))
+    labels = np.load(folder / "inputs" / "labels.npy", allow_pickle=False)
+    train, select, confirm = (_read(folder / "inputs" / split) for split in ("train", "select", "confirm"))
     for name in json.loads((folder / "names.json").read_text()):
         begin = time.perf_counter()
         model = BASELINES[name].make().fit(train, labels)

@@ -23,7 +23,7 @@ from triarch.race.candidates import Entry, save_untrained
 from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
 from triarch.race.race import Race, trial_key
 from triarch.race.report import MISTAKES, Curve, Mistake, report
-from triarch.race.verdict import Winner, baseline_values, judge
+from triarch.race.verdict import Opened, baseline_values, judge
 from triarch.ship.artifact import Artifact, new_config, save
 from triarch.ship.card import card
 from triarch.ship.probe import Reading, measure_apart
@@ -183,7 +183,7 @@ def _sorted(candidates: list[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda one: (order.get(one.status, 6), -(one.score or 0.0), one.params))
 
 
-def _save_artifact(race: Race, winner: Winner, verdict: Verdict) -> None:
+def _save_artifact(race: Race, winner: Opened, verdict: Verdict) -> None:
     dataset, folder = race.dataset, race.run.parent
     recipe = Recipe(**winner.recipe)
     name, _, size = winner.model.partition("/")
@@ -216,7 +216,7 @@ def _curves(finals: dict[str, list[dict[str, Any]]], entries: Sequence[Entry]) -
     ]
 
 
-def _mistakes(dataset: Dataset, winner: Winner) -> list[Mistake]:
+def _mistakes(dataset: Dataset, winner: Opened) -> list[Mistake]:
     """The items of confirm that the artifact gets wrong, the most confident first."""
     answers = winner.confirm.answers
     labels = dataset.source.labels[winner.confirm.items]

@@ -37,6 +37,11 @@ class Options:
             }
         )
 
+    def code(self) -> str:
+        """Python for the arguments of `open_source`."""
+        data = repr(self.data) if self.data is not None else "(x, y)"
+        return f"{data}, {self.input!r}" if self.input else data
+
     def to_json(self) -> str:
         """As `read` takes it."""
         return json.dumps(asdict(self), indent=2) + "\n"

@@ -40,7 +40,7 @@ from triarch.training.start import finished
 RUNG_ITEMS, PROBE_ITEMS = 2_000, 256
 TRIAL_AVERAGE = 0.99
 CURVE_POINTS = 12
-CURVE_SHARE = 0.02
+CURVE_SHARE = 0.1
 HEARTBEAT = 0.5
 
 
@@ -190,9 +190,7 @@ class Race:
             if number:
                 self._trials[key].load(self._checkpoint(model, rate, number - 1))
         trial, rows = self._trials[key], self.rows("select", RUNG_ITEMS)
-        begin = time.perf_counter()
-        trial.scores(rows[:PROBE_ITEMS])
-        evaluation = (time.perf_counter() - begin) * len(rows) / len(rows[:PROBE_ITEMS])
+        evaluation = self._evaluation_seconds(trial, rows)
         try:
             trial.run(trial.trainer.elapsed + max(0.1, slot - evaluation), finish=False, after_step=self._after_step)
         except Diverged as error:
@@ -214,15 +212,13 @@ class Race:
         recipe = self._recipe(finalist.model, finalist.lr, self.base.seed + seed)
         recipe = recipe.model_copy(update={"seconds": max(slot, 0.1)})
         trial = Trial(recipe, self.dataset, self.task)
-        trial.scores(rows[:PROBE_ITEMS])
-        setup = time.perf_counter() - begin
-        evaluation = setup * len(rows) / len(rows[:PROBE_ITEMS])
-        time_to_train = max(0.1, slot - setup - evaluation)
+        evaluation = self._evaluation_seconds(trial, rows)
+        time_to_train = max(0.1, slot - (time.perf_counter() - begin) - evaluation)
         curve: list[tuple[float, float]] = []
 
         def after_step(trainer: Trainer) -> bool:
-            due = len(curve) < CURVE_POINTS * trainer.elapsed / slot and evaluation < CURVE_SHARE * slot
-            if due:
+            affordable = CURVE_POINTS * evaluation < CURVE_SHARE * slot
+            if affordable and len(curve) < CURVE_POINTS * trainer.elapsed / slot:
                 curve.append((trainer.elapsed, trial.scores(rows).mean(self.task.primary.name)))
             return self._after_step(trainer)
 
@@ -246,11 +242,16 @@ class Race:
     def _item_seconds(self, finalist: Finalist) -> float:
         """What it takes to evaluate one item."""
         trial = Trial(self._recipe(finalist.model, finalist.lr, self.base.seed), self.dataset, self.task)
-        rows = self.rows("select", PROBE_ITEMS)
-        trial.scores(rows)
+        rows = self.rows("select")
+        return self._evaluation_seconds(trial, rows) / len(rows)
+
+    def _evaluation_seconds(self, trial: Trial, rows: NDArray[np.int64]) -> float:
+        """What it will take to evaluate `rows`, told from a few of them."""
+        some = rows[:: -(-len(rows) // PROBE_ITEMS)]
+        trial.scores(some[:1])
         begin = time.perf_counter()
-        trial.scores(rows)
-        return (time.perf_counter() - begin) / len(rows)
+        trial.scores(some)
+        return (time.perf_counter() - begin) * len(rows) / len(some)
 
     def _recipe(self, model: str, rate: float, seed: int) -> Recipe:
         optimiser = self.base.optimiser.model_copy(update={"lr": rate})

@@ -45,7 +45,7 @@ class Trial:
     def scores(self, rows: NDArray[np.int64]) -> Scores:
         """Of the trainer's result on the items `rows`."""
         with computing(self.recipe.threads):
-            return evaluate(self.trainer.result, self.task, self.dataset.batches(rows, 256))
+            return evaluate(self.trainer.result, self.task, self.dataset.batches(rows))
 
     def save(self, path: Path) -> None:
         """Write a checkpoint."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from triarch.training.evaluate import Scores, evaluate
 
 
 @dataclass(frozen=True)
-class Winner:
+class Opened:
     """One seed of a finalist: its score and loss on select, and its answers on confirm."""
 
     model: str
@@ -69,7 +69,7 @@ def baseline_values(
 def judge(
     race: Race, finals: dict[str, list[dict[str, Any]]], plan: Finals, scores: list[BaselineScore],
     fitted: dict[str, Fitted], data: str,
-) -> tuple[Verdict, Winner]:  # fmt: skip
+) -> tuple[Verdict, Opened]:  # fmt: skip
     """Open the confirm split and decide.
 
     Args:
@@ -104,7 +104,7 @@ def judge(
     return _with_text(verdict, metric, len(seeds)), winner
 
 
-def _open(race: Race, model: str, results: list[dict[str, Any]], plan: Finals) -> list[Winner]:
+def _open(race: Race, model: str, results: list[dict[str, Any]], plan: Finals) -> list[Opened]:
     """Every seed of a finalist, with its answers on the confirm split."""
     name, _, size = model.partition("/")
     opened = []
@@ -114,8 +114,8 @@ def _open(race: Race, model: str, results: list[dict[str, Any]], plan: Finals) -
         network = build(name, size, race.task, race.dataset.spec, result["recipe"]["settings"])
         network.load_state_dict(load_tensors(race.weights_path(model, result["seed"]).read_bytes()))
         with computing(race.base.threads):
-            scores = evaluate(network, race.task, race.dataset.batches(race.rows("confirm", plan.confirm), 256))
-        opened.append(Winner(model, result["score"], result["loss"], result["recipe"], network, scores))
+            scores = evaluate(network, race.task, race.dataset.batches(race.rows("confirm", plan.confirm)))
+        opened.append(Opened(model, result["score"], result["loss"], result["recipe"], network, scores))
     return opened
 
 
@@ -133,7 +133,7 @@ def _baseline(
     return BestBaseline(best.name, float(values.mean(dtype=np.float64)), lead.mean, lead.interval, code), lead
 
 
-def _kind(lead: Difference | None) -> Any:
+def _kind(lead: Difference | None) -> Literal["network", "baseline", "undecided"]:
     if lead is None or not lead.clear:
         return "undecided"
     return "network" if lead.mean > 0 else "baseline"

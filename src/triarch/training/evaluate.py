@@ -13,8 +13,6 @@ from torch import nn
 from triarch.core.types import Batch
 from triarch.tasks.task import Task
 
-BATCH = 256
-
 
 @dataclass(frozen=True)
 class Scores:

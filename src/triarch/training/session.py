@@ -17,6 +17,7 @@ from triarch.training.loop import Trainer
 CHECKPOINT_SHARE = 0.05
 LOG_SECONDS = 0.5
 EVALUATION_SHARE = 0.1
+LATE = 1.05
 
 
 class Session:
@@ -45,7 +46,9 @@ class Session:
     def train(self) -> bool:
         """Train to the end of the recipe; False where the user stopped it first, with a checkpoint left behind."""
         with deferred() as stop:
-            self.trainer.run(after_step=lambda _: self._after_step(stop))
+            seconds = self.trainer.recipe.seconds
+            deadline = None if seconds is None else LATE * seconds
+            self.trainer.run(deadline=deadline, after_step=lambda _: self._after_step(stop))
             self._save()
             return not stop.asked
 

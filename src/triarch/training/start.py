@@ -17,6 +17,9 @@ from triarch.tasks.task import Task
 from triarch.training.loop import Diverged, Trainer
 from triarch.training.recipe import Recipe
 
+TIMED_STEPS = 6
+GAIN = 1.2
+
 
 def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
     """The recipe with nothing left to choose: the size named, the learning rate filled in, epochs counted in steps.
@@ -45,10 +48,6 @@ def start(recipe: Recipe, dataset: Dataset, task: Task) -> Trainer:
     architecture, _, size = recipe.model.partition("/")
     model = build(architecture, size, task, dataset.spec, recipe.settings)
     return Trainer(model, task, Stream(dataset, recipe.batch_size, recipe.seed), recipe)
-
-
-GAIN = 1.2
-TIMED_STEPS = 6
 
 
 def step_seconds(recipe: Recipe, dataset: Dataset, task: Task, threads: int, patience: float = 0.5) -> float:

@@ -95,4 +95,4 @@ def choose(
         folder = resume or new_folder(out, stem, first, "triarch choose")
         with only_one(folder / "run"):
             race = Race(folder / "run", budget, dataset, task, base, reporter, stop, began)
-            return run(race, found, allowed, repr(options.data) if options.data else "(x, y)", options.threads)
+            return run(race, found, allowed, options.code(), options.threads)

@@ -75,7 +75,7 @@ def evaluate(
         rows = dataset.rows(split)
         if not len(rows):
             raise InputError(f"{source.name}: no item is in split {split}", "--split all")
-        scores = score_batches(loaded.model, loaded.task, dataset.batches(rows, 256))
+        scores = score_batches(loaded.model, loaded.task, dataset.batches(rows))
     values = scores.metrics[metric.name]
     return Evaluation(
         metric=metric,

@@ -48,6 +48,8 @@ def train(
         set: one entry of the recipe, key=value: --set optimiser.lr=0.01 --set settings.depth=2.
         resume: folder of an interrupted training to go on with; nothing else is needed.
     """
+    from shlex import quote
+
     from triarch.core.errors import Interrupted
     from triarch.core.files import new_folder, only_one, write_text
     from triarch.core.machine import computing, cores
@@ -85,14 +87,14 @@ def train(
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
 
         def scores() -> Any:
-            return evaluate(trainer.result, learned, dataset.batches(dataset.rows("select"), 256))
+            return evaluate(trainer.result, learned, dataset.batches(dataset.rows("select")))
 
         with only_one(folder / "run"), progress(f"training {asked.model}") as reporter:
             session = Session(trainer, folder / "run", scores, reporter)
             if resume is not None:
                 session.resume()
             if not session.train():
-                raise Interrupted(f"triarch train --resume {folder}")
+                raise Interrupted(f"triarch train --resume {quote(str(folder))}")
             metric, result, done = learned.primary, scores(), finished(trainer)
             values = result.metrics[metric.name]
             outcome = Training(
