@@ -15,11 +15,11 @@ from triarch.core.files import folder_bytes
 from triarch.core.results import Candidate
 from triarch.data.dataset import Dataset
 from triarch.measure.count import macs, params, weight_bytes
-from triarch.model import Model, build
+from triarch.model import build
 from triarch.models import registry
 from triarch.models.registry import SIZES
-from triarch.ship.artifact import Artifact, new_config, save
-from triarch.ship.card import card
+from triarch.ship.artifact import WEIGHTS
+from triarch.ship.deliver import Measured, deliver
 from triarch.tasks.task import Task
 
 # What safetensors writes about one tensor, its name included, is well below this.
@@ -98,28 +98,21 @@ def in_order(family: list[Entry], smallest_first: bool = False) -> list[Entry]:
     return [entry for members in rounds for entry in members if entry is not None]
 
 
-def save_untrained(entry: Entry, dataset: Dataset, task: Task, folder: Path) -> None:
+def save_untrained(model: str, dataset: Dataset, task: Task, folder: Path) -> None:
     """The artifact as it will be, but with weights as they are drawn: its cost does not depend on them."""
-    model = build(entry.architecture.name, entry.size, task, dataset.spec)
-    _save(model, entry.architecture.name, entry.size, dataset, task, folder)
-
-
-def _save(model: Model, name: str, size: str, dataset: Dataset, task: Task, folder: Path) -> None:
-    config = new_config(name, size, {}, task, dataset.spec)
-    sample = dataset.source.take(dataset.splits["train"][:4])
-    interval = (0.123456, 0.123456)
-    text = card(f"{name}/{size}", dataset.spec, task.primary, 0.1, interval, 10**6, "confirm", params(model), "")
-    save(Artifact(config, model, task, dataset.preprocessor), folder, text + "-" * RECIPE_BYTES, sample)
+    name, _, size = model.partition("/")
+    network = build(name, size, task, dataset.spec)
+    widest = Measured(0.1, (0.1, 0.1), 10**9, "confirm")
+    deliver(folder, model, network, {}, task, dataset, widest, "-" * RECIPE_BYTES)
 
 
 def _common_bytes(dataset: Dataset, task: Task) -> int:
     """Bytes of an artifact of this data besides the weights."""
     name = next(name for name in registry.names() if dataset.spec.modality not in registry.find(name).lacks)
-    size = next(iter(registry.find(name).sizes))
-    model = build(name, size, task, dataset.spec)
-    with TemporaryDirectory() as folder:
-        _save(model, name, size, dataset, task, Path(folder))
-        return folder_bytes(Path(folder)) - (Path(folder) / "model.safetensors").stat().st_size
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        save_untrained(f"{name}/{next(iter(registry.find(name).sizes))}", dataset, task, folder)
+        return folder_bytes(folder) - (folder / WEIGHTS).stat().st_size
 
 
 def _excess(budget: Budget, counted: Candidate) -> float:

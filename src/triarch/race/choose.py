@@ -16,7 +16,6 @@ from triarch.core.files import folder_bytes, write_json, write_text
 from triarch.core.machine import this_machine
 from triarch.core.results import BaselineScore, Candidate, Choice, Verdict, as_json
 from triarch.data.dataset import Dataset
-from triarch.measure.count import params
 from triarch.measure.statistics import paired_difference
 from triarch.race import baselines
 from triarch.race.candidates import Entry, save_untrained
@@ -24,8 +23,7 @@ from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
 from triarch.race.race import Race, trial_key
 from triarch.race.report import MISTAKES, Curve, Mistake, report
 from triarch.race.verdict import Opened, baseline_values, judge
-from triarch.ship.artifact import Artifact, new_config, save
-from triarch.ship.card import card
+from triarch.ship.deliver import Measured, deliver
 from triarch.ship.probe import Reading, measure_apart
 from triarch.training.recipe import Recipe, to_yaml
 
@@ -123,7 +121,7 @@ def _costs(race: Race, entries: list[Entry]) -> None:
         folders = {}
         for entry in entries:
             folder = race.run / "untrained" / entry.model.replace("/", "-")
-            save_untrained(entry, race.dataset, race.task, folder)
+            save_untrained(entry.model, race.dataset, race.task, folder)
             folders[folder] = entry.model
         limit = min(max(6.0, MEASURING * race.budget.seconds), 0.2 * race.left)
         readings = measure_apart(list(folders), race.base.threads, limit)
@@ -184,17 +182,11 @@ def _sorted(candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _save_artifact(race: Race, winner: Opened, verdict: Verdict) -> None:
-    dataset, folder = race.dataset, race.run.parent
     recipe = Recipe(**winner.recipe)
-    name, _, size = winner.model.partition("/")
-    config = new_config(name, size, recipe.settings, race.task, dataset.spec)
-    text = card(
-        winner.model, dataset.spec, race.task.primary, verdict.score, verdict.score_interval, verdict.n,
-        verdict.split, params(winner.network), to_yaml(recipe),
-    )  # fmt: skip
-    sample = dataset.source.take(dataset.splits["train"][:4])
-    save(Artifact(config, winner.network, race.task, dataset.preprocessor), folder, text, sample)
-    write_text(race.run / "recipe.yaml", to_yaml(recipe))
+    text = to_yaml(recipe)
+    measured = Measured(verdict.score, verdict.score_interval, verdict.n, verdict.split)
+    deliver(race.run.parent, winner.model, winner.network, recipe.settings, race.task, race.dataset, measured, text)
+    write_text(race.run / "recipe.yaml", text)
 
 
 def _cuts(race: Race, plan: Finals) -> list[str]:

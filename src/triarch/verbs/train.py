@@ -58,8 +58,7 @@ def train(
     from triarch.data.open import names, open_source
     from triarch.measure.count import params
     from triarch.measure.statistics import score_interval
-    from triarch.ship.artifact import Artifact, new_config, save
-    from triarch.ship.card import card
+    from triarch.ship.deliver import Measured, deliver
     from triarch.tasks import registry as tasks
     from triarch.training.evaluate import evaluate
     from triarch.training.recipe import to_yaml
@@ -82,8 +81,7 @@ def train(
             asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
     with computing(asked.threads, asked.seed, flush_denormals=True):
         trainer = start(asked, dataset, learned)
-        architecture, _, size = asked.model.partition("/")
-        stem = f"{Path(dataset.spec.name).stem}-{architecture}-{size}"
+        stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
 
         def scores() -> Any:
@@ -112,13 +110,8 @@ def train(
                 artifact=str(folder),
             )
             write_text(folder / "run" / "recipe.yaml", to_yaml(done))
-            config = new_config(architecture, size, asked.settings, learned, dataset.spec)
-            artifact = Artifact(config, trainer.result, learned, dataset.preprocessor)
-            text = card(
-                outcome.model, dataset.spec, metric, outcome.score, outcome.interval, outcome.n, outcome.split,
-                outcome.params, to_yaml(done),
-            )  # fmt: skip
-            save(artifact, folder, text, dataset.source.take(dataset.splits["train"][:4]))
+            measured = Measured(outcome.score, outcome.interval, outcome.n, outcome.split)
+            deliver(folder, asked.model, trainer.result, asked.settings, learned, dataset, measured, to_yaml(done))
     return outcome
 
 
