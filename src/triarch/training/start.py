@@ -18,7 +18,7 @@ from triarch.training.loop import Diverged, Trainer
 from triarch.training.recipe import Recipe
 
 TIMED_STEPS = 6
-GAIN = 1.2
+GAIN = 1.5
 
 
 def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
