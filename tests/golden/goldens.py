@@ -1,4 +1,7 @@
-"""Recorded counts and losses of every architecture: `make golden` adds what is missing, `--accept` also rewrites."""
+"""Recorded counts and losses of every architecture: `make golden` adds what is missing, `--accept` also rewrites.
+
+Names of architectures on the command line limit it to those.
+"""
 
 from __future__ import annotations
 
@@ -61,10 +64,10 @@ def losses(architecture: Architecture, modality: Modality) -> list[float]:
     return made
 
 
-def record(accept: bool) -> int:
+def record(accept: bool, names: list[str]) -> int:
     """Write the goldens that are missing; with `accept` all that differ. The number of those refused."""
     refused = 0
-    for name in registry.names():
+    for name in names:
         architecture, path = registry.find(name), HERE / f"{name}.json"
         golden = {
             "counts": {modality: nominal_counts(architecture, modality) for modality in architecture.modalities},
@@ -92,4 +95,5 @@ def same(golden: dict[str, Any], recorded: dict[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(min(1, record("--accept" in sys.argv[1:])))
+    chosen = [name for name in sys.argv[1:] if not name.startswith("-")]
+    sys.exit(min(1, record("--accept" in sys.argv[1:], chosen or registry.names())))
