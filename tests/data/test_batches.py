@@ -48,13 +48,14 @@ def test_small_data_make_small_batches():
     assert stream.per_epoch == 1
 
 
-@pytest.mark.parametrize("kind", ["characters", "bytes"])
+@pytest.mark.parametrize("kind", ["characters", "bytes", "bpe"])
 def test_tokenizers_give_the_text_back(kind):
     texts = ["Grüße, 世界!", "naïve café", " two  spaces\nand a line", "👩‍👩‍👧"]
     tokenizer = fit_tokenizer(kind, texts)
     for text, ids in zip(texts, encode(tokenizer, texts)):
         assert tokenizer.decode(ids.tolist()) == text
-        assert len(ids) == len(text if kind == "characters" else text.encode())
+        if kind != "bpe":
+            assert len(ids) == len(text if kind == "characters" else text.encode())
 
 
 def test_unknown_characters_and_empty_texts():

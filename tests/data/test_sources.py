@@ -4,6 +4,7 @@ import pytest
 
 from triarch.core.errors import InputError
 from triarch.data.arrays import from_arrays, from_frame
+from triarch.data.asked import Asked
 from triarch.data.builtin import BUILT_IN
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
@@ -79,6 +80,11 @@ def bad(**arrays):
     return write
 
 
+def write(path):
+    path.write_text("?")
+    return path
+
+
 def text(content):
     def write(folder):
         (folder / "bad.npz").write_bytes(content)
@@ -92,7 +98,7 @@ WITH_GAP[7, 2] = np.nan
 FAULTS = {
     "no such set": (lambda _: "digitz", "did you mean digits"),
     "no such file": (lambda folder: folder / "absent.npz", "absent.npz"),
-    "a folder": (lambda folder: folder, "only .npz"),
+    "an unknown format": (lambda folder: write(folder / "x.weird"), "an unknown format"),
     "not an archive": (text(b"hello"), "cannot be read"),
     "an empty file": (text(b""), "cannot be read"),
     "a torn archive": (text(b"PK\x03\x04broken"), "cannot be read"),
@@ -102,8 +108,11 @@ FAULTS = {
     "too few labels": (bad(x=np.ones((30, 5)), y=Y[:20]), "30 inputs but 20 labels"),
     "one class": (bad(x=np.ones((30, 5)), y=np.zeros(30)), "only 1 class"),
     "a rare class": (bad(x=np.ones((30, 5)), y=np.r_[Y[:29], 9]), "class '9' has 1 item"),
-    "continuous labels": (bad(x=np.ones((30, 5)), y=np.linspace(0, 1, 30)), "continuous (row 1)"),
-    "infinite labels": (bad(x=np.ones((30, 5)), y=np.r_[Y[:29], np.inf]), "continuous (row 29)"),
+    "continuous labels": (
+        bad(x=np.ones((30, 5)), y=np.linspace(0, 1, 30)),
+        "row 1 has label 0.0344828: the labels are continuous",
+    ),
+    "infinite labels": (bad(x=np.ones((30, 5)), y=np.r_[Y[:29], np.inf]), "row 29 has label inf"),
     "a missing label": (bad(x=np.ones((30, 5)), y=np.r_[Y[:29], np.nan]), "row 29 has no label"),
     "several labels": (bad(x=np.ones((30, 5)), y=np.ones((30, 2))), "shape (30, 2)"),
     "no items": (bad(x=np.ones((0, 5)), y=np.ones(0)), "no items"),
@@ -127,12 +136,12 @@ def test_faults_of_frames():
     frame = pd.DataFrame({"text": ["a", None] * 15, "number": range(30), "label": Y})
     for options, told in (
         ({"target": "lable"}, "did you mean label"),
-        ({"inputs": ["texd"]}, "did you mean text"),
-        ({"inputs": ["text"]}, "row 1 has no 'text'"),
+        ({"inputs": ("texd",)}, "did you mean text"),
+        ({"inputs": ("text",)}, "row 1 has no 'text'"),
         ({}, "neither one text nor all numbers"),
     ):
         with pytest.raises(InputError, match=told):
-            from_frame(frame, **options)
+            from_frame(frame, Asked(**options))
 
 
 def objects(items):

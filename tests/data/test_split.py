@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from triarch.core.errors import InputError
 from triarch.data.builtin import BUILT_IN
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
@@ -10,8 +13,11 @@ from triarch.data.split import shares, split
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_item_is_in_one_split(name):
     source = open_source(name)
-    parts = split(source)
-    assert np.array_equal(np.sort(np.concatenate(list(parts.values()))), np.arange(len(source)))
+    parts = split(source).rows
+    dealt = np.sort(np.concatenate(list(parts.values())))
+    assert len(np.unique(dealt)) == len(dealt)
+    copies = len(source) - len(np.unique(source.input_prints + source.labels.astype(np.uint64)))
+    assert len(source) - copies <= len(dealt) <= len(source)
     for part, share in shares(len(source)).items():
         assert len(parts[part]) == pytest.approx(share * len(source), rel=0.03)
 
@@ -24,13 +30,13 @@ def test_small_sets_keep_thirty_percent_for_the_last_word():
 def test_classes_are_in_every_split():
     source = open_source("digits")
     whole = np.bincount(source.labels) / len(source)
-    for rows in split(source).values():
+    for rows in split(source).rows.values():
         assert np.bincount(source.labels[rows]) / len(rows) == pytest.approx(whole, abs=0.01)
 
 
 def test_groups_stay_together():
     source = open_source("languages")
-    parts = split(source)
+    parts = split(source).rows
     groups = [set(source.groups[rows]) for rows in parts.values()]
     assert not groups[0] & groups[1]
     assert not groups[0] & groups[2]
@@ -39,10 +45,10 @@ def test_groups_stay_together():
 
 def test_the_split_hangs_on_the_content_alone():
     x, y = np.random.default_rng(0).normal(size=(200, 9)), np.arange(200) % 4
-    first, again = split(open_source((x, y))), split(open_source((x.copy(), y.copy())))
+    first, again = split(open_source((x, y))).rows, split(open_source((x.copy(), y.copy()))).rows
     assert all(np.array_equal(first[name], again[name]) for name in first)
     x[0, 0] += 1
-    other = split(open_source((x, y)))
+    other = split(open_source((x, y))).rows
     assert not np.array_equal(first["confirm"], other["confirm"])
 
 
@@ -53,3 +59,48 @@ def test_what_is_fitted_is_fitted_on_train():
     texts = prepare(open_source("languages"))
     seen = {character for row in texts.splits["train"] for character in texts.source.inputs[row]}
     assert set(texts.preprocessor.tokenizer.get_vocab()) == seen | {"[PAD]", "[UNK]"}
+
+
+def images(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, 8, 8)).astype(np.uint8)
+
+
+def test_copies_are_kept_out_of_select_and_confirm():
+    x, y = images(200), np.arange(200) % 2
+    x[1::4] = x[3]  # fifty copies of an item, all of one class
+    source = open_source((x, y))
+    dealt = split(source)
+    key = source.input_prints
+    select, confirm = (set(key[dealt.rows[name]].tolist()) for name in ("select", "confirm"))
+    assert not select & set(key[dealt.rows["train"]].tolist())
+    assert not confirm & (select | set(key[dealt.rows["train"]].tolist()))
+    left_out = 200 - sum(map(len, dealt.rows.values()))
+    assert left_out > 10
+    assert dealt.notes[0].startswith("50 items are exact copies of others")
+
+
+def test_one_input_in_two_classes_is_counted_and_kept():
+    x, y = images(200), np.arange(200) % 2
+    x[1] = x[0]
+    dealt = split(open_source((x, y)))
+    assert dealt.notes == ("1 inputs appear under more than one class",)
+    assert sum(map(len, dealt.rows.values())) == 200
+
+
+@pytest.mark.parametrize("own", [["train", "confirm"], ["train", "select", "confirm"], ["train", "select"]])
+def test_splits_of_the_data_are_kept(own):
+    x, y = images(300), np.arange(300) % 3
+    parts = np.array([own[number % len(own)] for number in np.arange(300) // 3])
+    source = replace(open_source((x, y)), parts=parts)
+    dealt = split(source)
+    for name in own[1:]:
+        assert np.array_equal(dealt.rows[name], np.flatnonzero(parts == name))
+    assert set(dealt.rows["train"]) <= set(np.flatnonzero(parts == "train"))
+    assert all(len(rows) for rows in dealt.rows.values())
+    assert sum(map(len, dealt.rows.values())) == 300
+    assert "as the data has them" in dealt.rule
+
+
+def test_a_split_that_copies_leave_empty_is_told():
+    with pytest.raises(InputError, match="no item is left for select"):
+        prepare(open_source((np.repeat(images(2), 20, axis=0), np.repeat([0, 1], 20))))

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 PLAIN_EVERY = 5.0
+
+Report = Callable[[float, str], None]
+"""Told the share that is done, 0 to 1, and a few words."""
+
+
+def silent(fraction: float, note: str) -> None:
+    """A `Report` that nobody reads."""
 
 
 class Reporter:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from triarch.core.errors import InputError, near
+from triarch.core.progress import Report, silent
 from triarch.core.spec import Modality
-from triarch.data.source import Inputs, Source, check, number_labels
+from triarch.data.asked import Asked
+from triarch.data.labels import number_labels
+from triarch.data.source import Source, check
+from triarch.data.store import Ragged, Texts
 from triarch.data.tokens import encodable
 
 TARGET_COLUMNS = ("label", "target", "class", "y")
@@ -37,7 +40,10 @@ def from_arrays(x: Any, y: Any, name: str = "arrays", modality: Modality | None 
     return check(Source(name, modality, inputs, labels, class_names, scale=scale, notes=[note]))
 
 
-def read_inputs(x: Any, name: str, modality: Modality | None) -> tuple[Inputs, Modality, float, str]:
+Stored = NDArray[Any] | Ragged | Texts
+
+
+def read_inputs(x: Any, name: str, modality: Modality | None) -> tuple[Stored, Modality, float, str]:
     """Raw inputs in the layout of `Source`, what they are, the value of white, and how that was inferred."""
     if hasattr(x, "__array__"):
         x = np.asarray(x)
@@ -99,7 +105,7 @@ def _white(images: NDArray[Any]) -> float:
     return 255.0 if images.dtype == np.uint8 else float(max(images.max(), 1e-12))
 
 
-def _texts(items: list[Any], name: str, modality: Modality | None) -> list[str]:
+def _texts(items: list[Any], name: str, modality: Modality | None) -> Texts:
     if modality not in (None, "text"):
         raise InputError(f"{name}: the inputs are texts, not {modality}", "leave --input out")
     for row, item in enumerate(items):
@@ -107,7 +113,7 @@ def _texts(items: list[Any], name: str, modality: Modality | None) -> list[str]:
             raise InputError(f"{name}: row {row} is {item!r:.40}, others are texts", "fill it in or leave the row out")
         if not encodable(item):
             raise InputError(f"{name}: row {row} is not valid Unicode: {item[:40]!r}", "mend its encoding")
-    return [str(item) for item in items]
+    return Texts.of(str(item) for item in items)
 
 
 def _numbers(item: Any, name: str, row: int) -> NDArray[Any]:
@@ -120,7 +126,7 @@ def _numbers(item: Any, name: str, row: int) -> NDArray[Any]:
     return array
 
 
-def _unequal(arrays: list[NDArray[Any]], name: str, modality: Modality | None) -> list[NDArray[np.float32]]:
+def _unequal(arrays: list[NDArray[Any]], name: str, modality: Modality | None) -> Ragged:
     """Series of different lengths, (T C) each."""
     if modality == "image":
         raise InputError(f"{name}: images of different shapes", "bring them to one shape")
@@ -131,30 +137,31 @@ def _unequal(arrays: list[NDArray[Any]], name: str, modality: Modality | None) -
         series.append((item[:, None] if item.ndim == 1 else item).astype(np.float32))
         if series[row].shape[1] != series[0].shape[1]:
             raise InputError(f"{name}: row {row} has {series[row].shape[1]} channels, row 0 {series[0].shape[1]}")
-    return series
+        if not len(series[row]):
+            raise InputError(f"{name}: row {row} is empty", "leave the row out")
+    return Ragged.of(series)
 
 
 def from_frame(
     frame: pd.DataFrame,
+    asked: Asked = Asked(),  # noqa: B008
     name: str = "frame",
-    modality: Modality | None = None,
-    inputs: Sequence[str] | None = None,
-    target: str | None = None,
 ) -> Source:
     """A frame with one item a row.
 
     Args:
-        inputs: one column of texts, or the columns of a series in their order; None: all but the target.
-        target: the column of labels; None: `label`, `target`, `class` or `y`, else the last.
+        asked: its inputs are one column of texts, or the columns of a series in their order; all but the target if
+            not given. Its target is the column of labels; if not given `label`, `target`, `class`, `y` or the last.
 
     Raises:
         InputError: a column is not there, or the inputs mix texts and numbers.
     """
     columns = [str(column) for column in frame.columns]
     frame = frame.set_axis(columns, axis=1)
+    target = asked.target
     if target is None:
         target = next((column for column in TARGET_COLUMNS if column in columns), columns[-1])
-    chosen = list(inputs) if inputs else [column for column in columns if column != target]
+    chosen = list(asked.inputs) if asked.inputs else [column for column in columns if column != target]
     for column in (*chosen, target):
         if column not in columns:
             raise InputError(f"{name}: there is no column {column!r}", near(column, columns))
@@ -174,17 +181,18 @@ def from_frame(
             f"{name}: columns {', '.join(chosen)} are neither one text nor all numbers",
             "name the input with --input",
         )
-    source = from_arrays(x, frame[target].to_numpy(), name, modality)
+    source = from_arrays(x, frame[target].to_numpy(), name)
     source.notes.append(f"target: column {target!r}")
     return source
 
 
-def from_npz(path: Path, modality: Modality | None = None) -> Source:
+def from_npz(path: Path, asked: Asked, report: Report) -> Source:  # noqa: ARG001
     """A `.npz` file with `x` and `y`; nothing in it is executed.
 
     Raises:
         InputError: it cannot be read, or has no `x` and `y`.
     """
+    asked.refuse(f"{path}: an .npz file", "target", "group")
     try:
         with np.load(path, allow_pickle=False) as archive:
             for key in ("x", "y"):
@@ -200,4 +208,4 @@ def from_npz(path: Path, modality: Modality | None = None) -> Source:
         ) from error
     if x.ndim == 0:
         raise InputError(f"{path}: x is a single value", "the first dimension of x is the item")
-    return from_arrays(x, y, path.name, modality)
+    return from_arrays(x, y, path.name, asked.modality)

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_digits
 
-from triarch.data.source import Source, check, number_labels
+from triarch.data.labels import number_labels
+from triarch.data.source import Source, check
+from triarch.data.store import Ragged, Texts
 
 
 def digits() -> Source:
@@ -26,7 +28,7 @@ def languages() -> Source:
     """12,025 names of 481 emojis in 25 languages; all names of one emoji are in one split (emojibase, MIT)."""
     table = _table("languages")
     labels, names = number_labels(table["language"].to_numpy(), "languages")
-    return check(Source("languages", "text", list(table["text"]), labels, names, groups=table["emoji"].to_numpy()))
+    return check(Source("languages", "text", Texts.of(table["text"]), labels, names, groups=table["emoji"].to_numpy()))
 
 
 def japanese_vowels() -> Source:
@@ -36,7 +38,7 @@ def japanese_vowels() -> Source:
     items = [item for _, item in table.groupby("item", sort=True)]
     labels, names = number_labels([str(item["label"].iloc[0]) for item in items], "japanese-vowels")
     inputs = [item[channels].to_numpy(dtype=np.float32) for item in items]
-    return check(Source("japanese-vowels", "series", inputs, labels, names))
+    return check(Source("japanese-vowels", "series", Ragged.of(inputs), labels, names))
 
 
 BUILT_IN: dict[str, Callable[[], Source]] = {

@@ -1,22 +1,28 @@
-"""A data set ready to be learned: encoded items, splits, and the Spec that says what they are."""
+"""A data set ready to be learned: splits, what was fitted on train, and the Spec that says what it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from hashlib import blake2b
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError, near
+from triarch.core.files import write_text
+from triarch.core.progress import Report, silent
 from triarch.core.spec import Spec, Target
 from triarch.core.types import Batch
-from triarch.data.preprocess import Preprocessor, collate
+from triarch.data.cache import kept
+from triarch.data.preprocess import LONGEST_TEXT, Preprocessor, collate
 from triarch.data.source import Source, check_learnable
-from triarch.data.split import SPLITS, Split, rule, split
-
-LONGEST_ROW, RESAMPLED = 256, 64
+from triarch.data.split import SPLITS, Rows, check_dealt, split
+from triarch.data.store import Chosen, Ragged, Texts
+from triarch.data.table import Table, enough, tabulate
+from triarch.data.tokens import encode_all, fit_tokenizer, suited, token_type
 
 
 @dataclass(frozen=True)
@@ -24,17 +30,17 @@ class Dataset:
     """Made by `prepare`.
 
     Attributes:
-        encoded: every item, as the preprocessor makes it.
         splits: the row numbers of each split.
-        lengths: steps of each item; 1 for images.
+        lengths: steps of each item, as a model takes them; 1 for images.
+        tokens: token ids of each text, cut at the longest that any model takes; None for images and series.
     """
 
     source: Source
     spec: Spec
     preprocessor: Preprocessor
-    encoded: list[NDArray[Any]]
-    splits: dict[Split, NDArray[np.int64]]
+    splits: Rows
     lengths: NDArray[np.int64]
+    tokens: Ragged | None
 
     @property
     def longest(self) -> NDArray[np.int64]:
@@ -43,7 +49,8 @@ class Dataset:
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order."""
-        return collate([self.encoded[row] for row in rows], self.source.labels[rows], rows)
+        raw = self.source.take(rows) if self.tokens is None else [self.tokens[row] for row in rows.tolist()]
+        return collate(self.preprocessor.normalise(raw), self.source.labels[rows], rows)
 
     def rows(self, name: str) -> NDArray[np.int64]:
         """The row numbers of a split, or of `all` items.
@@ -62,22 +69,11 @@ class Dataset:
         """The class numbers of a split, in the order of `rows`."""
         return self.source.labels[self.rows(name)]
 
-    def table(self, name: str) -> tuple[NDArray[np.float32] | list[str], NDArray[np.int64]]:
-        """A split as classical methods take it: texts, or one row of numbers an item, and the labels.
-
-        Images and series are normalised and flattened. Where series differ in length, shorter ones are filled up with
-        zeros; with more than 256 steps in the longest, each is instead resampled to 64 steps, linearly.
-        """
+    def table(self, name: str) -> tuple[Table, NDArray[np.int64]]:
+        """A split as classical methods take it, see `tabulate`, and its labels; of train no more than is `enough`."""
         rows = self.rows(name)
-        if self.spec.modality == "text":
-            return [str(self.source.inputs[row]) for row in rows], self.labels(name)
-        resampled = self.spec.ragged and self.lengths.max() > LONGEST_ROW
-        shape = (RESAMPLED, self.spec.in_channels) if resampled else self.spec.shape
-        table = np.zeros((len(rows), int(np.prod(shape))), dtype=np.float32)
-        for number, row in enumerate(rows):
-            item = _resample(self.encoded[row]) if resampled else self.encoded[row]
-            table[number, : item.size] = item.ravel()
-        return table, self.labels(name)
+        rows = enough(self.source, rows) if name == "train" else rows
+        return tabulate(self.source, self.preprocessor, self.lengths, rows), self.source.labels[rows]
 
     def batches(self, rows: NDArray[np.int64], size: int = 256) -> Iterator[Batch]:
         """The items `rows` in batches, those of like length together."""
@@ -86,29 +82,41 @@ class Dataset:
             yield self.batch(ordered[start : start + size])
 
 
-def prepare(source: Source, tokenizer: str = "characters", preprocessor: Preprocessor | None = None) -> Dataset:
-    """Split, fit what is fitted on the training split, encode.
+def prepare(
+    source: Source, tokenizer: str | None = None, preprocessor: Preprocessor | None = None, report: Report = silent
+) -> Dataset:
+    """Split, and fit on the training split what is fitted.
 
     Args:
-        tokenizer: of text: `characters` or `bytes`.
+        tokenizer: of text: `characters`, `bytes` or `bpe`; None: what suits its length.
         preprocessor: one that was fitted before, instead.
+        report: told how far it is.
 
     Raises:
         InputError: it cannot be learned from, or does not fit the preprocessor.
     """
     if preprocessor is None:
         check_learnable(source)
-    splits = split(source)
+    dealt = split(source)
     if preprocessor is None:
-        preprocessor = Preprocessor.fit(source.modality, source.take(splits["train"]), source.scale, tokenizer)
-    encoded = preprocessor.encode(source.inputs, whole=True)
-    image, longest = source.modality == "image", preprocessor.settings.shape[0]
-    cut = 0 if image else sum(len(item) > longest for item in encoded)
+        check_dealt(source, dealt)
+    notes = list(dealt.notes)
+    tokens = None
+    if isinstance(source.inputs, Texts):
+        if preprocessor is None:
+            kind = tokenizer or suited(source.inputs.encoded.lengths)
+            fitted = _fitted(source, source.inputs, kind, dealt.rows["train"])
+            preprocessor = Preprocessor.fit(source, dealt.rows["train"], fitted)
+            notes.append(f"tokenizer: {kind}, {fitted.get_vocab_size():,} tokens")
+        assert preprocessor.tokenizer is not None
+        tokens = _tokens(source, source.inputs, preprocessor.tokenizer, report)
+    elif preprocessor is None:
+        preprocessor = Preprocessor.fit(source, dealt.rows["train"])
+    else:
+        _check_fits(source, preprocessor)
+    lengths, cut = _lengths(source, tokens, preprocessor.settings.shape[0])
     if cut:
-        note = f"{cut:,} items are longer than {longest} steps and are cut"
-        source = replace(source, notes=[*source.notes, note])
-        encoded = [item[:longest].copy() for item in encoded]
-    lengths = np.array([1 if image else len(item) for item in encoded], dtype=np.int64)
+        notes.append(f"{cut:,} items are longer than {preprocessor.settings.shape[0]} steps and are cut")
     spec = Spec(
         name=source.name,
         modality=source.modality,
@@ -118,13 +126,54 @@ def prepare(source: Source, tokenizer: str = "characters", preprocessor: Preproc
         vocab_size=preprocessor.tokenizer.get_vocab_size() if preprocessor.tokenizer else 0,
         items=len(source),
         fingerprint=source.fingerprint,
-        split=rule(source),
+        split=dealt.rule,
     )
-    return Dataset(source, spec, preprocessor, encoded, splits, lengths)
+    source = replace(source, notes=[*source.notes, *notes])
+    return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens)
 
 
-def _resample(series: NDArray[Any]) -> NDArray[np.float32]:
-    """(T C) → (64 C), linear between steps."""
-    places = np.linspace(0, len(series) - 1, RESAMPLED)
-    channels = [np.interp(places, np.arange(len(series)), channel) for channel in series.T]
-    return np.stack(channels, axis=1).astype(np.float32)
+def _lengths(source: Source, tokens: Ragged | None, most: int) -> tuple[NDArray[np.int64], int]:
+    """Steps of each item after the cut at `most`, and how many items are cut."""
+    if source.modality == "image":
+        return np.ones(len(source), dtype=np.int64), 0
+    ragged = source.inputs if tokens is None else tokens
+    whole = ragged.lengths if isinstance(ragged, Ragged) else np.full(len(source), source.inputs[0].shape[0])  # type: ignore[union-attr]
+    return np.minimum(whole, most), int((whole > most).sum())
+
+
+def _check_fits(source: Source, preprocessor: Preprocessor) -> None:
+    """Check that series or images of other data are of the kind that the preprocessor was fitted on.
+
+    Raises:
+        InputError: other channels, or images of another size.
+    """
+    first = np.asarray(source.inputs[0])
+    fits = first.shape if source.modality == "image" else first.shape[1:]
+    known = preprocessor.settings.shape if source.modality == "image" else preprocessor.settings.shape[1:]
+    if fits != known:
+        raise InputError(
+            f"{source.name}: items have shape {first.shape}, the model was trained on {preprocessor.settings.shape}",
+            "bring them to that shape",
+        )
+
+
+def _fitted(source: Source, texts: Texts, kind: str, rows: NDArray[np.int64]) -> Tokenizer:
+    """The tokenizer of the training split; where the source lies in the cache, it is kept there."""
+    path = source.folder / f"tokenizer-{kind}.json" if source.folder else None
+    if path is not None and path.is_file():
+        return Tokenizer.from_file(str(path))
+    made = fit_tokenizer(kind, Chosen(texts, rows))
+    if path is not None:
+        write_text(path, made.to_str())
+    return made
+
+
+def _tokens(source: Source, texts: Texts, tokenizer: Tokenizer, report: Report) -> Ragged:
+    """Token ids of all texts, in a file of the cache where the source lies there."""
+    key = blake2b(tokenizer.to_str().encode(), digest_size=8).hexdigest()
+
+    def write(file: BinaryIO) -> NDArray[np.int64]:
+        # One more than any model takes, so that what is cut can be counted.
+        return encode_all(tokenizer, texts, LONGEST_TEXT + 1, file, report)
+
+    return kept(source.folder, f"tokens-{key}", token_type(tokenizer), write)

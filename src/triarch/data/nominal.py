@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from triarch.core.spec import Modality, reference
-from triarch.data.source import Inputs, Source
+from triarch.data.source import Source
+from triarch.data.store import Texts
 
 
 def nominal_source(modality: Modality) -> Source:
@@ -13,10 +17,10 @@ def nominal_source(modality: Modality) -> Source:
     spec = reference(modality)
     random = np.random.default_rng(0)
     labels = np.arange(120) % spec.num_classes
-    inputs: Inputs
+    inputs: NDArray[Any] | Texts
     if modality == "text":
         characters = [chr(33 + number) for number in range(90)]
-        inputs = ["".join(random.choice(characters, spec.max_len)) for _ in labels]
+        inputs = Texts.of("".join(random.choice(characters, spec.max_len)) for _ in labels)
     else:
         inputs = random.normal(size=(len(labels), *spec.shape)).astype(np.float32)
     return Source(spec.name, modality, inputs, labels, spec.target.names)

@@ -2,66 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from triarch.core.errors import InputError, near
-from triarch.core.spec import MODALITIES, Modality
+from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays, from_frame, from_npz
+from triarch.data.asked import Asked, names
 from triarch.data.builtin import BUILT_IN
 from triarch.data.source import Source
 
+Reader = Callable[[Path, Asked, Report], Source]
 
-def open_source(data: Any, inputs: str | Sequence[str] = (), target: str | None = None) -> Source:
+FILES: dict[str, Reader] = {".npz": from_npz}
+"""Ending of a file's name → its reader."""
+
+
+def open_source(
+    data: Any,
+    input: str | Sequence[str] = (),
+    target: str | None = None,
+    group: str | None = None,
+    image_size: int | None = None,
+    *,
+    image_shape: tuple[int, int, int] | None = None,
+    report: Report = silent,
+) -> Source:
     """Read `data`.
 
     Args:
-        data: the name of a built-in set; the path of a `.npz` file; a pair of arrays (x, y); a DataFrame.
-        inputs: of arrays, one of image, text, series where it should not be inferred; of a frame, its input columns.
-        target: of a frame, its column of labels.
+        data: the name of a built-in set; a path; a pair of arrays (x, y); a DataFrame.
+        input: the input columns of a table; of arrays and folders image, text or series.
+        target: the column of labels.
+        group: the column that says which items belong together and must not be split.
+        image_size: the shorter side of pictures.
+        image_shape: (C, Y, X) of pictures, for a model that takes these only.
+        report: told how far it is.
 
     Raises:
-        InputError: it is none of these, or it cannot be learned from.
+        InputError: it is none of these, or cannot be read.
     """
-    inputs = names(inputs)
     if isinstance(data, Source):
         return data
+    asked = Asked(names(input), target, group, image_size, image_shape)
     if isinstance(data, pd.DataFrame):
-        return from_frame(data, inputs=inputs or None, target=target)
-    modality = _modality(inputs)
+        return from_frame(data, asked)
     if isinstance(data, tuple) and len(data) == 2:
-        return from_arrays(*data, modality=modality)
+        asked.refuse("a pair of arrays (x, y)", "target", "group")
+        return from_arrays(*data, modality=asked.modality)
     if not isinstance(data, str | Path):
         raise InputError(
             f"data of type {type(data).__name__} cannot be read",
             "give a name, a path, a pair of arrays (x, y) or a DataFrame",
         )
     if str(data) in BUILT_IN:
-        if inputs or target:
-            raise InputError(f"{data} is built in, its input and target are known", "leave --input and --target out")
+        asked.refuse(f"{data} is built in: it", "inputs", "target", "group", "image_size")
         return BUILT_IN[str(data)]()
     path = Path(data)
     if not path.exists():
         raise InputError(f"there is no data set or file {str(data)!r}", near(str(data), BUILT_IN))
-    if path.suffix != ".npz" or path.is_dir():
-        raise InputError(f"{path}: only .npz files can be read so far", "numpy.savez('data.npz', x=…, y=…) writes one")
-    if target:
-        raise InputError(f"{path}: the target of an .npz file is its array y", "leave --target out")
-    return from_npz(path, modality)
-
-
-def names(inputs: str | Sequence[str]) -> tuple[str, ...]:
-    """One name or several, as several."""
-    return (inputs,) if isinstance(inputs, str) else tuple(inputs)
-
-
-def _modality(inputs: Sequence[str]) -> Modality | None:
-    if not inputs:
-        return None
-    for modality in MODALITIES:
-        if list(inputs) == [modality]:
-            return modality
-    raise InputError(f"--input {' '.join(inputs)}: arrays are {', '.join(MODALITIES)}", near(inputs[0], MODALITIES))
+    if path.is_dir():
+        raise InputError(f"{path}: folders cannot be read so far")
+    for ending, reader in FILES.items():
+        if path.name.lower().endswith(ending):
+            return reader(path, asked, report)
+    raise InputError(f"{path}: an unknown format", f"what can be read ends with {', '.join(FILES)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,10 +16,14 @@ from tokenizers import Tokenizer
 from triarch.core.errors import InputError
 from triarch.core.spec import Modality
 from triarch.core.types import Batch
-from triarch.data.source import Inputs
-from triarch.data.tokens import encode, fit_tokenizer
+from triarch.data.source import Inputs, Source
+from triarch.data.tokens import encode
 
-LONGEST_TEXT = 512
+SHORT, LONGEST_TEXT = 64, 512
+LENGTH_SAMPLE = 20_000
+CHUNK = 1_000
+
+Encoded = NDArray[Any] | Sequence[NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -49,49 +53,65 @@ class Preprocessor:
         self._std = np.array(settings.std, dtype=np.float32)
 
     @classmethod
-    def fit(cls, modality: Modality, inputs: Inputs, scale: float, tokenizer: str) -> Preprocessor:
-        """Fit on the raw inputs of the training split.
+    def fit(cls, source: Source, rows: NDArray[np.int64], tokenizer: Tokenizer | None = None) -> Preprocessor:
+        """Fit on the raw inputs `rows`, those of the training split.
+
+        Args:
+            tokenizer: of text, fitted on the same rows.
 
         Raises:
             InputError: a channel holds numbers that 32 bits cannot.
         """
-        if modality == "text":
-            texts = [str(text) for text in inputs]
-            fitted = fit_tokenizer(tokenizer, texts)
-            longest = max(len(ids) for ids in encode(fitted, texts))
-            return cls(Settings(modality, (min(longest, LONGEST_TEXT),)), fitted)
-        if modality == "image":
-            images = np.asarray(inputs, dtype=np.float32) / scale
-            mean, std = _moments(images, (0, 2, 3))
-            shape = images.shape[1:]
+        if tokenizer is not None:
+            sample = source.take(rows[:: max(1, len(rows) // LENGTH_SAMPLE)])
+            lengths = [len(ids) for ids in encode(tokenizer, [str(text) for text in sample])]
+            return cls(Settings("text", (usual_length(lengths),)), tokenizer)
+        shape: tuple[int, ...]
+        axes: tuple[int, ...]
+        if source.modality == "image":
+            shape, axes = np.asarray(source.inputs[0]).shape, (0, 2, 3)
         else:
-            steps = np.concatenate([np.asarray(item, dtype=np.float32) for item in inputs])
-            mean, std = _moments(steps, (0,))
-            shape = (max(len(item) for item in inputs), steps.shape[1])
-        return cls(Settings(modality, shape, scale, tuple(mean.tolist()), tuple(std.tolist())), None)
+            longest = max(len(source.inputs[row]) for row in rows.tolist())
+            shape, axes = (longest, np.asarray(source.inputs[0]).shape[1]), (0,)
+        scale = source.scale
 
-    def encode(self, inputs: Inputs, whole: bool = False) -> list[NDArray[Any]]:
-        """Raw items → normalised images (C Y X) or series (T C), or token ids (T).
+        def chunks() -> Iterator[NDArray[np.float32]]:
+            for start in range(0, len(rows), CHUNK):
+                taken = source.take(rows[start : start + CHUNK])
+                values = taken if source.modality == "image" else np.concatenate(list(taken))
+                yield np.asarray(values, dtype=np.float32) / scale
 
-        Args:
-            whole: texts and series keep what is beyond the longest that a model takes.
+        mean, std = _moments(chunks, axes)
+        return cls(Settings(source.modality, shape, scale, tuple(mean.tolist()), tuple(std.tolist())), None)
+
+    def normalise(self, inputs: Inputs) -> Encoded:
+        """Raw images (I C Y X) or series, which fit the settings → normalised, in 32 bits; token ids, cut."""
+        settings = self.settings
+        if settings.modality == "text":
+            return [np.asarray(ids[: settings.shape[0]], dtype=np.int64) for ids in inputs]
+        if isinstance(inputs, np.ndarray):
+            spread = (slice(None), None, None) if settings.modality == "image" else ()
+            inputs = inputs[:, : settings.shape[0]] if settings.modality == "series" else inputs
+            return (np.asarray(inputs, np.float32) / settings.scale - self._mean[spread]) / self._std[spread]
+        return [self.normalise(np.asarray(item)[None])[0] for item in inputs]
+
+    def encode(self, inputs: Inputs) -> Encoded:
+        """Raw items of anyone → normalised images (C Y X) or series (T C), or token ids (T).
 
         Raises:
             InputError: an item has another shape than the training data, a value that is missing or infinite, or
                 half a character.
         """
         settings = self.settings
-        longest = None if whole else settings.shape[0]
         if settings.modality == "text":
             assert self.tokenizer is not None
-            return encode(self.tokenizer, [str(text) for text in inputs], longest)
+            return encode(self.tokenizer, [str(text) for text in inputs], settings.shape[0])
         encoded = []
         for row, item in enumerate(inputs):
             array = np.asarray(item, dtype=np.float32)
             if settings.modality == "image":
                 if array.shape != settings.shape:
                     raise InputError(f"input {row}: shape {array.shape}, the model was trained on {settings.shape}")
-                encoded.append((array / settings.scale - self._mean[:, None, None]) / self._std[:, None, None])
             else:
                 array = array[:, None] if array.ndim == 1 else array
                 if array.ndim != 2 or array.shape[1] != settings.shape[1] or not len(array):
@@ -99,7 +119,7 @@ class Preprocessor:
                         f"input {row}: shape {array.shape}, the model was trained on series of"
                         f" {settings.shape[1]} channel(s)"
                     )
-                encoded.append((array[:longest] - self._mean) / self._std)
+            encoded.append(self.normalise(array[None])[0])
             if not np.isfinite(encoded[-1]).all():
                 raise InputError(f"input {row} has a missing or infinite value", "fill it in or leave the input out")
         return encoded
@@ -122,34 +142,48 @@ class Preprocessor:
             raise ValueError(f"the tokenizer cannot be read: {error}") from error
 
 
-def _moments(values: NDArray[np.float32], axis: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each channel; the latter is 1 where the channel is constant."""
-    mean = values.mean(axis=axis, dtype=np.float64)
+def usual_length(lengths: Sequence[int]) -> int:
+    """The longest where it is at most 64; else the 95th percentile, but no more than 512."""
+    if max(lengths) <= SHORT:
+        return max(lengths)
+    return int(min(LONGEST_TEXT, max(SHORT, np.ceil(np.percentile(lengths, 95)))))
+
+
+def _moments(
+    chunks: Callable[[], Iterable[NDArray[np.float32]]], axes: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each channel, in two passes; the latter is 1 where the channel is constant."""
+    total, count = np.float64(0), 0
+    for values in chunks():
+        total = total + values.sum(axis=axes, dtype=np.float64)
+        count += int(np.prod([values.shape[axis] for axis in axes]))
+    mean = np.asarray(total / count)
     broken = np.flatnonzero(~np.isfinite(mean))
     if broken.size:
         raise InputError(f"channel {broken[0]} holds numbers that 32 bits cannot", "scale the data down")
-    std = values.std(axis=axis, dtype=np.float64)
+    spread = (slice(None), None, None) if len(axes) == 3 else ()
+    squares = sum(((values - mean[spread]) ** 2).sum(axis=axes) for values in chunks())
+    std = np.sqrt(squares / count)
     constant = std <= 1e-7 * np.maximum(np.abs(mean), np.finfo(np.float32).tiny)
     return mean, np.where(constant, 1.0, std)
 
 
-def collate(
-    encoded: Sequence[NDArray[Any]],
-    target: NDArray[np.int64] | None = None,
-    items: NDArray[np.int64] | None = None,
-) -> Batch:
+def collate(encoded: Encoded, target: NDArray[np.int64] | None = None, items: NDArray[np.int64] | None = None) -> Batch:
     """Encoded items → one batch, filled up with zeros on the right where lengths differ."""
-    lengths = np.array([len(item) for item in encoded])
     mask = None
-    if encoded[0].ndim < 3 and (lengths != lengths.max()).any():
-        stacked = np.zeros((len(encoded), lengths.max(), *encoded[0].shape[1:]), dtype=encoded[0].dtype)
-        for row, item in enumerate(encoded):
-            stacked[row, : len(item)] = item
-        mask = torch.from_numpy(np.arange(lengths.max()) < lengths[:, None])
+    if isinstance(encoded, np.ndarray):
+        stacked = encoded
     else:
-        stacked = np.stack(encoded)
+        lengths = np.array([len(item) for item in encoded])
+        if encoded[0].ndim < 3 and (lengths != lengths.max()).any():
+            stacked = np.zeros((len(encoded), lengths.max(), *encoded[0].shape[1:]), dtype=encoded[0].dtype)
+            for row, item in enumerate(encoded):
+                stacked[row, : len(item)] = item
+            mask = torch.from_numpy(np.arange(lengths.max()) < lengths[:, None])
+        else:
+            stacked = np.stack(encoded)
     return Batch(
-        input=torch.from_numpy(stacked),
+        input=torch.from_numpy(np.ascontiguousarray(stacked)),
         mask=mask,
         target=None if target is None else torch.from_numpy(target),
         items=None if items is None else torch.from_numpy(items),

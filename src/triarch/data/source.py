@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from triarch.core.errors import InputError
 from triarch.core.spec import Modality
+from triarch.data.store import Ragged, Texts
 
 FEWEST_PER_CLASS = 3
 
-Inputs = NDArray[Any] | list[str] | list[NDArray[Any]]
+Inputs = NDArray[Any] | Sequence[str] | Sequence[NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A data set in memory.
+    """A data set, in memory or mapped from files of the cache.
 
     Attributes:
-        inputs: images (I C Y X); series (I T C), or a list of (T C) where lengths differ; a list of texts.
+        inputs: images (I C Y X) or series (I T C); Ragged series (T C) where lengths differ; Texts.
         labels: (I), positions in `class_names`.
         groups: (I), items of one group stay in one split; None: each item is its own.
+        parts: (I), the split that the data itself assigns: `train`, `select` or `confirm`; None: it assigns none.
         scale: the value of white in images; pixels are divided by it.
         notes: what was inferred, in words.
+        folder: of the cache, where it lies there.
+        digest, prints: hash of the content, and of each input (I), where they are known already.
     """
 
     name: str
     modality: Modality
-    inputs: Inputs
+    inputs: NDArray[Any] | Ragged | Texts
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
     groups: NDArray[Any] | None = None
+    parts: NDArray[np.str_] | None = None
     scale: float = 1.0
     notes: list[str] = field(default_factory=list)
+    folder: Path | None = None
+    digest: str | None = None
+    prints: NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,18 +55,44 @@ class Source:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the content: inputs, labels and names."""
-        digest = blake2b(digest_size=16)
-        for item in self.inputs:
-            content = item.encode() if isinstance(item, str) else np.ascontiguousarray(item).tobytes()
-            digest.update(len(content).to_bytes(8, "little") + content)
-        digest.update(self.labels.tobytes() + "\0".join(self.class_names).encode())
-        return digest.hexdigest()
+        return self.digest or self._hashes[0]
+
+    @cached_property
+    def input_prints(self) -> NDArray[np.uint64]:
+        """A hash of each input (I): equal where inputs are."""
+        return self._hashes[1] if self.prints is None else self.prints
+
+    @cached_property
+    def _hashes(self) -> tuple[str, NDArray[np.uint64]]:
+        hashes = Hashes()
+        hashes.add(self.inputs)
+        return hashes.finish(self.labels, self.class_names)
 
     def take(self, index: NDArray[np.int64]) -> Inputs:
         """The raw inputs at `index`."""
         if isinstance(self.inputs, np.ndarray):
             return self.inputs[index]
-        return [self.inputs[number] for number in index]
+        return [self.inputs[number] for number in index.tolist()]
+
+
+class Hashes:
+    """The fingerprint of a data set and of each of its inputs, made as they come."""
+
+    def __init__(self) -> None:
+        self._all = blake2b(digest_size=16)
+        self._each = bytearray()
+
+    def add(self, inputs: Iterable[Any]) -> None:
+        """The next inputs: arrays or texts."""
+        for item in inputs:
+            content = item.encode() if isinstance(item, str) else np.ascontiguousarray(item).tobytes()
+            self._all.update(len(content).to_bytes(8, "little") + content)
+            self._each += blake2b(content, digest_size=8).digest()
+
+    def finish(self, labels: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[str, NDArray[np.uint64]]:
+        """The fingerprint of all, and the hash of each input (I)."""
+        self._all.update(labels.tobytes() + "\0".join(class_names).encode())
+        return self._all.hexdigest(), np.frombuffer(bytes(self._each), dtype=np.uint64)
 
 
 def check(source: Source) -> Source:
@@ -73,10 +107,12 @@ def check(source: Source) -> Source:
             f"{name}: {len(source.inputs):,} inputs but {len(source.labels):,} labels",
             "give one label for each input",
         )
+    if isinstance(source.inputs, Texts):
+        return source
     for row, item in enumerate(source.inputs):
-        if isinstance(item, np.ndarray) and not np.isfinite(item).all():
+        if not np.isfinite(item).all():
             raise InputError(f"{name}: row {row} has a missing or infinite value", "fill it in or leave the row out")
-        if isinstance(item, np.ndarray) and item.size == 0:
+        if item.size == 0:
             raise InputError(f"{name}: row {row} is empty", "leave the row out")
     return source
 
@@ -87,40 +123,20 @@ def check_learnable(source: Source) -> None:
     Raises:
         InputError: fewer than two classes; a class with fewer items than there are splits.
     """
-    name = source.name
-    if len(source.class_names) < 2:
+    name, classes = source.name, len(source.class_names)
+    if classes < 2:
+        only = f" ({source.class_names[0]!r})" if classes else ""
+        raise InputError(f"{name}: only {classes} class in the labels{only}", "classification needs two or more")
+    counts = np.bincount(source.labels, minlength=classes)
+    rare = np.flatnonzero(counts < FEWEST_PER_CLASS)
+    if rare.size > classes // 2 and classes > 20:
         raise InputError(
-            f"{name}: only {len(source.class_names)} class in the labels", "classification needs two or more"
+            f"{name}: {classes:,} classes among {len(source):,} items, most of them with one or two items",
+            "is this column the target? name another with --target",
         )
-    counts = np.bincount(source.labels, minlength=len(source.class_names))
-    if counts.min() < FEWEST_PER_CLASS:
-        rare = source.class_names[int(counts.argmin())]
+    if rare.size:
+        first = source.class_names[int(rare[counts[rare].argmin()])]
         raise InputError(
-            f"{name}: class {rare!r} has {counts.min()} item(s); each split needs one, so {FEWEST_PER_CLASS} at least",
+            f"{name}: class {first!r} has {counts.min()} item(s); each split needs one, so {FEWEST_PER_CLASS} at least",
             "collect more, or leave the class out",
         )
-
-
-def number_labels(labels: Sequence[Any] | NDArray[Any], name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Labels of any kind → their positions among the sorted class names.
-
-    Raises:
-        InputError: missing, continuous or multi-label.
-    """
-    array = np.asarray(labels)
-    if array.ndim != 1:
-        raise InputError(f"{name}: the labels have shape {array.shape}, one label an item is wanted")
-    missing = np.flatnonzero(pd.isna(pd.Series(list(labels), dtype=object)))
-    if missing.size:
-        raise InputError(f"{name}: row {missing[0]} has no label", "fill it in or leave the row out")
-    if array.dtype.kind == "f":
-        continuous = np.flatnonzero(~np.isfinite(array) | (array != array.round()))
-        if continuous.size:
-            raise InputError(
-                f"{name}: the labels are continuous (row {continuous[0]})", "only classes can be learned so far"
-            )
-        array = array.astype(np.int64)
-    elif array.dtype.kind == "O":
-        array = array.astype(str)
-    values, positions = np.unique(array, return_inverse=True)
-    return positions.astype(np.int64), tuple(str(value) for value in values)

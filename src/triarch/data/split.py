@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from triarch.core.errors import InputError
 from triarch.data.source import Source
 
 Split = Literal["train", "select", "confirm"]
 SPLITS: tuple[Split, ...] = ("train", "select", "confirm")
+DEALT: tuple[Split, ...] = ("confirm", "select")
 SMALL = 3_000
+
+Rows = dict[Split, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The row numbers of each split, ascending; the rule in words; what was left out, in words."""
+
+    rows: Rows
+    rule: str
+    notes: tuple[str, ...]
 
 
 def shares(items: int) -> dict[Split, float]:
@@ -21,39 +34,112 @@ def shares(items: int) -> dict[Split, float]:
     return {"train": 1 - confirm - select, "select": select, "confirm": confirm}
 
 
-def rule(source: Source) -> str:
-    """The rule in words."""
-    parts = ", ".join(f"{name} {share:.0%}" for name, share in shares(len(source)).items())
+def split(source: Source) -> Splits:
+    """Deal the items out, by group where there are groups, else class by class, in the order of a hash.
+
+    Splits that the data itself brings are kept; a select or confirm that it does not bring is taken from its train.
+    An item of select or confirm whose input and label stand in an earlier split too, or earlier in its own, is left
+    out: it would be remembered, not recognised.
+    """
+    part = shares(len(source))
+    given = {name: source.parts == name for name in SPLITS} if source.parts is not None else {}
+    kept: list[Split] = [name for name in SPLITS if given and given[name].any()]
+    free = given["train"] if given else np.ones(len(source), dtype=bool)
+    wanted = {name: part[name] for name in DEALT if name not in kept}
+    rows = _deal(source, np.flatnonzero(free), wanted)
+    for name in kept:
+        if name != "train":
+            rows[name] = np.flatnonzero(given[name])
+    rows, notes = _without_copies(source, rows)
+    return Splits(rows, _rule(source, kept, wanted), notes)
+
+
+def check_dealt(source: Source, dealt: Splits) -> None:
+    """Check that each split can do its work.
+
+    Raises:
+        InputError: one is empty, or train lacks a class.
+    """
+    for name, rows in dealt.rows.items():
+        if not len(rows):
+            copies = "; ".join(dealt.notes) or "too few groups, or the data's own splits leave it none"
+            raise InputError(f"{source.name}: no item is left for {name} ({copies})", "more distinct items are needed")
+    missing = np.setdiff1d(np.arange(len(source.class_names)), source.labels[dealt.rows["train"]])
+    if missing.size:
+        raise InputError(
+            f"{source.name}: no training item has class {source.class_names[missing[0]]!r}",
+            "give it some, or leave the class out",
+        )
+
+
+def _deal(source: Source, rows: NDArray[np.int64], wanted: dict[Split, float]) -> Rows:
+    """`wanted` shares of `rows`, the rest to train; of each class as far as there are no groups."""
+    if source.groups is None:
+        groups, strata = rows, source.labels[rows]
+    else:
+        groups = np.unique(source.groups[rows], return_inverse=True)[1]
+        strata = np.zeros(len(rows), dtype=np.int64)
+    rank = _hashed(groups, source.fingerprint)
+    order = np.lexsort((rank, strata))
+    rows, groups, strata = rows[order], groups[order], strata[order]
+    first = np.r_[True, (np.diff(groups) != 0) | (np.diff(strata) != 0)]
+    begin = np.r_[True, np.diff(strata) != 0]
+    # The place of an item's group in its stratum, and the number of groups there.
+    number = np.cumsum(first) - 1
+    places = number - number[begin][np.cumsum(begin) - 1]
+    count = (np.bincount(strata, weights=first).astype(np.int64))[strata]
+    dealt: Rows = {}
+    start = np.zeros(len(rows), dtype=np.int64)
+    for name in DEALT:
+        if name not in wanted:
+            continue
+        stop = start + np.maximum(1, np.rint(wanted[name] * count).astype(np.int64))
+        dealt[name] = np.sort(rows[(places >= start) & (places < stop)])
+        start = stop
+    dealt["train"] = np.sort(rows[places >= start])
+    return {name: dealt[name] for name in SPLITS if name in dealt}
+
+
+def _without_copies(source: Source, rows: Rows) -> tuple[Rows, tuple[str, ...]]:
+    """Leave copies out of select and confirm, and say how many there are."""
+    key = source.input_prints + source.labels.astype(np.uint64)
+    seen, kept, out = rows["train"], {"train": rows["train"]}, {}
+    for name in ("select", "confirm"):
+        mine = rows[name]
+        fresh = ~np.isin(key[mine], key[seen])
+        _, first = np.unique(key[mine], return_index=True)
+        fresh &= np.isin(np.arange(len(mine)), first)
+        out[name], kept[name] = int((~fresh).sum()), mine[fresh]
+        seen = np.concatenate((seen, mine))
+    notes = []
+    copies = len(key) - len(np.unique(key))
+    if copies:
+        notes.append(
+            f"{copies:,} items are exact copies of others; {out['select']:,} are left out of select and"
+            f" {out['confirm']:,} out of confirm"
+        )
+    contradictions = len(np.unique(key)) - len(np.unique(source.input_prints))
+    if contradictions:
+        notes.append(f"{contradictions:,} inputs appear under more than one class")
+    return {name: kept[name] for name in SPLITS}, tuple(notes)
+
+
+def _hashed(groups: NDArray[np.int64], fingerprint: str) -> NDArray[np.uint64]:
+    """A number for every group that looks random (splitmix64; Steele et al. 2014), seeded by the fingerprint."""
+    key = np.uint64(int(fingerprint[:16], 16))
+    with np.errstate(over="ignore"):
+        x = (groups.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + key
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+
+def _rule(source: Source, kept: list[Split], wanted: dict[Split, float]) -> str:
+    own = f"{', '.join(kept)} as the data has them" if kept else ""
+    if kept and not wanted:
+        return own
     how = "by group" if source.groups is not None else "in each class"
-    return f"{parts}, {how}, ordered by a hash of the data's fingerprint"
-
-
-def split(source: Source) -> dict[Split, NDArray[np.int64]]:
-    """The row numbers of each split, ascending."""
-    groups = np.arange(len(source)) if source.groups is None else np.unique(source.groups, return_inverse=True)[1]
-    strata = source.labels if source.groups is None else np.zeros(len(source), dtype=np.int64)
-    rank = _ranks(groups, source.fingerprint)
-    chosen: dict[Split, list[NDArray[np.int64]]] = {name: [] for name in SPLITS}
-    for stratum in np.unique(strata):
-        rows = np.flatnonzero(strata == stratum)
-        members = np.unique(groups[rows])
-        members = members[np.argsort(rank[members])]
-        part = shares(len(source))
-        confirm = max(1, round(part["confirm"] * len(members)))
-        select = max(1, round(part["select"] * len(members)))
-        cuts = {
-            "confirm": members[:confirm],
-            "select": members[confirm : confirm + select],
-            "train": members[confirm + select :],
-        }
-        for name in SPLITS:
-            chosen[name].append(rows[np.isin(groups[rows], cuts[name])])
-    return {name: np.sort(np.concatenate(parts)) for name, parts in chosen.items()}
-
-
-def _ranks(groups: NDArray[np.int64], fingerprint: str) -> NDArray[np.int64]:
-    """A hash of every group number: the order in which groups are dealt out."""
-    key = bytes.fromhex(fingerprint)
-    numbers = range(int(groups.max()) + 1)
-    hashes = [blake2b(number.to_bytes(8, "little"), key=key, digest_size=7).digest() for number in numbers]
-    return np.array([int.from_bytes(digest, "little") for digest in hashes], dtype=np.int64)
+    named = wanted if kept else shares(len(source))
+    dealt = ", ".join(f"{name} {share:.0%}" for name, share in named.items())
+    dealt += " of train" if kept else ""
+    return "; ".join(filter(None, (own, f"{dealt}, {how}, ordered by a hash of the data's fingerprint")))

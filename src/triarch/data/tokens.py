@@ -1,40 +1,72 @@
-"""Text → token ids, by the `tokenizers` library."""
+"""Text → token ids, by the `tokenizers` library.
+
+`characters` are those of the training texts; `bytes` are the 256; `bpe` joins frequent neighbours among the bytes
+(Sennrich et al. 2016, arXiv 1508.07909) to at most 8,192 tokens.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from triarch.core.errors import InputError, near
+from triarch.core.progress import Report
 
-Kind = Literal["characters", "bytes"]
+Kind = Literal["characters", "bytes", "bpe"]
 PAD, UNKNOWN = "[PAD]", "[UNK]"
+SHORT_TEXT = 64
+MOST_TOKENS, FEWEST_TOKENS, BYTES_A_TOKEN = 8_192, 512, 64
+BPE_SAMPLE = 16_000_000
+CHUNK = 4_096
+
+Lengths = NDArray[np.int64]
 
 
-def fit_tokenizer(kind: str, texts: Iterable[str]) -> Tokenizer:
-    """A tokenizer of the characters in `texts`, or of the 256 bytes, after [PAD] and [UNK].
+def suited(lengths: NDArray[np.int64]) -> Kind:
+    """`characters` for short texts, whose 95th percentile is 64 bytes or less; else `bpe`."""
+    return "characters" if np.percentile(lengths, 95) <= SHORT_TEXT else "bpe"
+
+
+def fit_tokenizer(kind: str, texts: Sequence[str]) -> Tokenizer:
+    """A tokenizer fitted on `texts`, after [PAD] and [UNK]. `bpe` learns from 16 MB of them, evenly spread.
 
     Raises:
         InputError: unknown kind.
     """
-    if kind == "characters":
-        units = sorted({character for text in texts for character in text})
-    elif kind == "bytes":
-        units = sorted(pre_tokenizers.ByteLevel.alphabet())
-    else:
-        raise InputError(f"there is no tokenizer {kind!r}", near(kind, ("characters", "bytes")))
+    if kind not in get_args(Kind):
+        raise InputError(f"there is no tokenizer {kind!r}", near(kind, get_args(Kind)))
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    units = sorted({character for text in texts for character in text}) if kind == "characters" else alphabet
     vocabulary = {unit: number for number, unit in enumerate((PAD, UNKNOWN, *units))}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token=UNKNOWN))
-    if kind == "bytes":
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-        tokenizer.decoder = decoders.ByteLevel()
-    else:
+    if kind == "characters":
         tokenizer.decoder = decoders.Fuse()
+        return tokenizer
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=kind == "bpe")
+    tokenizer.decoder = decoders.ByteLevel()
+    if kind == "bpe":
+        sample = list(_sample(texts))
+        size = sum(map(len, sample)) // BYTES_A_TOKEN
+        trainer = trainers.BpeTrainer(
+            vocab_size=min(MOST_TOKENS, max(FEWEST_TOKENS, size)),
+            special_tokens=[PAD, UNKNOWN],
+            initial_alphabet=alphabet,
+            min_frequency=2,
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(sample, trainer)
     return tokenizer
+
+
+def _sample(texts: Sequence[str]) -> Iterator[str]:
+    """Every n-th text, so that they make up no more than `BPE_SAMPLE` characters."""
+    some = [len(texts[number]) for number in range(0, len(texts), max(1, len(texts) // 1_000))]
+    every = max(1, round(sum(some) / len(some) * len(texts) / BPE_SAMPLE))
+    return (texts[number] for number in range(0, len(texts), every))
 
 
 def encodable(text: str) -> bool:
@@ -59,3 +91,20 @@ def encode(tokenizer: Tokenizer, texts: list[str], max_len: int | None = None) -
     return [
         np.array(encoding.ids[:max_len] or [unknown], dtype=np.int64) for encoding in tokenizer.encode_batch_fast(texts)
     ]
+
+
+def token_type(tokenizer: Tokenizer) -> np.dtype[Any]:
+    """The narrowest that holds its ids."""
+    return np.dtype(np.uint16 if tokenizer.get_vocab_size() <= 2**16 else np.int32)
+
+
+def encode_all(tokenizer: Tokenizer, texts: Sequence[str], most: int, file: BinaryIO, report: Report) -> Lengths:
+    """Write the token ids of all texts, each cut at `most`, to `file`; their lengths (I)."""
+    lengths = np.zeros(len(texts), dtype=np.int64)
+    for start in range(0, len(texts), CHUNK):
+        encoded = encode(tokenizer, list(texts[start : start + CHUNK]), most)
+        lengths[start : start + CHUNK] = [len(ids) for ids in encoded]
+        file.write(np.concatenate(encoded).astype(token_type(tokenizer)).tobytes())
+        report(start / len(texts), "tokenising")
+    file.flush()
+    return lengths

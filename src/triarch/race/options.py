@@ -22,13 +22,15 @@ class Options:
     max_size: int | None = None
     input: tuple[str, ...] = ()
     target: str | None = None
+    group: str | None = None
+    image_size: int | None = None
     seed: int = 0
     threads: int | None = None
     fingerprint: str | None = None
 
     def recipe(self) -> Recipe:
         """What all trainings of the race have in common; the model is put in later."""
-        common = ("data", "input", "target", "seed", "seconds")
+        common = ("data", "input", "target", "group", "image_size", "seed", "seconds")
         return make(
             {
                 "model": "",
@@ -40,7 +42,8 @@ class Options:
     def code(self) -> str:
         """Python for the arguments of `open_source`."""
         data = repr(self.data) if self.data is not None else "(x, y)"
-        return f"{data}, {self.input!r}" if self.input else data
+        given = {name: getattr(self, name) for name in ("input", "target", "group", "image_size")}
+        return ", ".join([data, *(f"{name}={value!r}" for name, value in given.items() if value)])
 
     def to_json(self) -> str:
         """As `read` takes it."""

@@ -51,8 +51,10 @@ class Recipe(_Part):
     data: str | None = None
     input: tuple[str, ...] = ()
     target: str | None = None
+    group: str | None = None
+    image_size: int | None = Field(None, ge=1, le=4096)
     task: str | None = None
-    tokenizer: Literal["characters", "bytes"] = "characters"
+    tokenizer: Literal["characters", "bytes", "bpe"] | None = None
     model: str
     settings: dict[str, Any] = {}
     fingerprint: str | None = None

@@ -9,7 +9,11 @@ from typing import Any
 
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
+from triarch.core.progress import Report, silent
+from triarch.core.spec import Spec
 from triarch.data.dataset import Dataset
+from triarch.data.open import open_source
+from triarch.data.source import Source
 from triarch.data.stream import Stream
 from triarch.model import build
 from triarch.models import registry
@@ -19,6 +23,20 @@ from triarch.training.recipe import Recipe
 
 TIMED_STEPS = 6
 GAIN = 1.5
+
+
+def open_data(data: Any, recipe: Recipe, report: Report = silent, spec: Spec | None = None) -> Source:
+    """Read `data` as the recipe says.
+
+    Args:
+        data: see `open_source`.
+        spec: of the model that will take it: pictures are brought to its shape.
+    """
+    shape = spec.shape if spec is not None and spec.modality == "image" else None
+    return open_source(
+        data, recipe.input, recipe.target, recipe.group, recipe.image_size, report=report,
+        image_shape=(shape[0], shape[1], shape[2]) if shape else None,
+    )  # fmt: skip
 
 
 def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:

@@ -19,6 +19,8 @@ def choose(
     max_size: int | None = None,
     input: str | Sequence[str] = (),
     target: str | None = None,
+    group: str | None = None,
+    image_size: int | None = None,
     seed: int = 0,
     threads: int | None = None,
     out: Path | None = None,
@@ -27,12 +29,14 @@ def choose(
     """Race CNNs, RNNs and Transformers on your data and say which to use; the best is saved as an artifact.
 
     Args:
-        data: name of a built-in set, or path of an .npz file with x and y; in Python also (x, y) or a DataFrame.
+        data: built-in set, folder of pictures or texts, CSV, Parquet, JSONL, .ts, IDX, .npz, hf:org/name; (x, y) in Python.
         seconds: time limit of the whole command.
         max_params: limit on the parameters of the model.
         max_size: limit on the bytes of the artifact.
-        input: what the inputs are (image, text, series) where it should not be inferred.
+        input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
+        group: column that says which items belong together: they stay in one split.
+        image_size: shorter side of pictures in pixels; if not given, the median, at most 96.
         seed: of weights and batches; the splits never depend on it.
         threads: threads inside an operation; if not given, as many as prove useful.
         out: folder of the artifact; must be new or empty. runs/NAME-N if not given.
@@ -49,13 +53,14 @@ def choose(
     from triarch.core.interrupt import deferred
     from triarch.core.machine import computing
     from triarch.core.progress import progress
+    from triarch.data.asked import names
     from triarch.data.dataset import prepare
-    from triarch.data.open import names, open_source
     from triarch.race.candidates import entries, within
     from triarch.race.choose import run
     from triarch.race.options import Options
     from triarch.race.race import Race
     from triarch.tasks import registry as tasks
+    from triarch.training.start import open_data
 
     out, resume = (Path(path) if path is not None else None for path in (out, resume))
     options = Options(
@@ -65,6 +70,8 @@ def choose(
         max_size=max_size,
         input=names(input),
         target=target,
+        group=group,
+        image_size=image_size,
         seed=seed,
         threads=threads,
     )
@@ -83,7 +90,7 @@ def choose(
     base = options.recipe()
     budget = Budget(options.seconds, options.max_params, options.max_size)
     with computing(base.threads, base.seed, flush_denormals=True), deferred() as stop, progress("choosing") as reporter:
-        dataset = prepare(open_source(data, options.input, options.target))
+        dataset = prepare(open_data(data, base, reporter.update), report=reporter.update)
         if options.fingerprint not in (None, dataset.spec.fingerprint):
             raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
         options = replace(options, fingerprint=dataset.spec.fingerprint)

@@ -24,7 +24,7 @@ def evaluate(
         artifact: folder that `train` or `choose` wrote.
         data: what to score it on; the data it was trained on if not given.
         split: train, select, confirm or all. If not given: confirm of the data it was trained on, all of other data.
-        input: what the inputs are (image, text, series) where it should not be inferred.
+        input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
         threads: threads inside an operation; all cores if not given.
     """
@@ -34,16 +34,19 @@ def evaluate(
 
     from triarch.core.errors import InputError
     from triarch.core.machine import computing, cores
+    from triarch.core.progress import progress
+    from triarch.data.asked import names
     from triarch.data.dataset import prepare
-    from triarch.data.open import open_source
     from triarch.measure.statistics import score_interval
     from triarch.ship.artifact import load
     from triarch.training import recipe as recipes
     from triarch.training.evaluate import evaluate as score_batches
+    from triarch.training.start import open_data
 
     loaded = load(artifact)
     spec, metric = loaded.config.spec, loaded.task.primary
     stored = data is None
+    asked = recipes.make({"model": "", "input": names(input), "target": target})
     if stored:
         origin = Path(artifact) / "run" / "recipe.yaml"
         recipe = recipes.make(recipes.read(origin)) if origin.is_file() else None
@@ -51,8 +54,9 @@ def evaluate(
             raise InputError(
                 f"{artifact} does not know where its data is", "name the data: triarch evaluate ARTIFACT DATA"
             )
-        data, input, target = recipe.data, recipe.input, recipe.target
-    source = open_source(data, input, target)
+        data, asked = recipe.data, recipe
+    with progress("reading") as reporter:
+        source = open_data(data, asked, reporter.update, spec)
     if source.modality != spec.modality:
         raise InputError(f"{source.name} holds {source.modality}, {artifact} was trained on {spec.modality}")
     own = source.fingerprint == spec.fingerprint

@@ -8,21 +8,33 @@ from typing import Any
 from triarch.core.results import Inspection
 
 
-def inspect(data: Any, input: str | Sequence[str] = (), target: str | None = None) -> Inspection:
+def inspect(
+    data: Any,
+    input: str | Sequence[str] = (),
+    target: str | None = None,
+    group: str | None = None,
+    image_size: int | None = None,
+) -> Inspection:
     """Show what a data set is and how it would be used.
 
     Args:
-        data: name of a built-in set, or path of an .npz file with x and y.
-        input: what the inputs are (image, text, series) where it should not be inferred.
+        data: built-in set, folder of pictures or texts, CSV, Parquet, JSONL, .ts, IDX, .npz or hf:org/name.
+        input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
+        group: column that says which items belong together: they stay in one split.
+        image_size: shorter side of pictures in pixels; if not given, the median, at most 96.
     """
     import numpy as np
 
+    from triarch.core.progress import progress
     from triarch.data.dataset import prepare
     from triarch.data.open import open_source
     from triarch.tasks import registry as tasks
 
-    dataset = prepare(open_source(data, input, target))
+    with progress("reading") as reporter:
+        dataset = prepare(
+            open_source(data, input, target, group, image_size, report=reporter.update), report=reporter.update
+        )
     source, spec = dataset.source, dataset.spec
     task = tasks.infer(spec)
     return Inspection(

@@ -23,6 +23,8 @@ def train(
     workers: int | None = None,
     input: str | Sequence[str] = (),
     target: str | None = None,
+    group: str | None = None,
+    image_size: int | None = None,
     task: str | None = None,
     out: Path | None = None,
     recipe: Path | None = None,
@@ -32,7 +34,7 @@ def train(
     """Train one model and save it as an artifact.
 
     Args:
-        data: name of a built-in set, or path of an .npz file with x and y; in Python also (x, y) or a DataFrame.
+        data: built-in set, folder of pictures or texts, CSV, Parquet, JSONL, .ts, IDX, .npz, hf:org/name; (x, y) in Python.
         model: architecture/size, for example lstm/nano.
         steps: stop after this many steps.
         epochs: stop after this many passes over the training split; 30 where no limit is given.
@@ -40,8 +42,10 @@ def train(
         seed: of weights and batches; 0 if not given.
         threads: threads inside an operation; if not given, as many as prove useful.
         workers: processes that prepare batches; any number gives the same result.
-        input: what the inputs are (image, text, series) where it should not be inferred.
+        input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
+        group: column that says which items belong together: they stay in one split.
+        image_size: shorter side of pictures in pixels; if not given, the median, at most 96.
         task: what to learn, where it should not be inferred: classify.
         out: folder of the artifact; must be new or empty. runs/NAME-N if not given.
         recipe: YAML file with any of these and more.
@@ -54,8 +58,8 @@ def train(
     from triarch.core.files import new_folder, only_one, write_text
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
+    from triarch.data.asked import names
     from triarch.data.dataset import prepare
-    from triarch.data.open import names, open_source
     from triarch.measure.count import params
     from triarch.measure.statistics import score_interval
     from triarch.ship.deliver import Measured, deliver
@@ -63,18 +67,19 @@ def train(
     from triarch.training.evaluate import evaluate
     from triarch.training.recipe import to_yaml
     from triarch.training.session import Session
-    from triarch.training.start import finished, resolve, start, useful_threads
+    from triarch.training.start import finished, open_data, resolve, start, useful_threads
 
     given = {
         "model": model, "steps": steps, "epochs": epochs, "seconds": seconds, "seed": seed, "threads": threads,
-        "workers": workers, "input": names(input) or None, "target": target, "task": task, "out": out, "recipe": recipe,
+        "workers": workers, "input": names(input) or None, "target": target, "group": group,
+        "image_size": image_size, "task": task, "out": out, "recipe": recipe,
         "set": set or None,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     out, recipe, resume = (Path(path) if path is not None else None for path in (out, recipe, resume))
     asked, place = _resumed(data, resume, given) if resume else _asked(data, given)
-    with computing(asked.threads):
-        dataset = prepare(open_source(place, asked.input, asked.target), asked.tokenizer)
+    with computing(asked.threads), progress("reading") as reading:
+        dataset = prepare(open_data(place, asked, reading.update), asked.tokenizer, report=reading.update)
         learned = tasks.find(asked.task) if asked.task else tasks.infer(dataset.spec)
         asked = resolve(asked, dataset)
         if "threads" not in asked.model_fields_set:

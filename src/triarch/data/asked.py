@@ -1,0 +1,58 @@
+"""How data is to be read, as far as the user says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from triarch.core.errors import InputError, near
+from triarch.core.spec import MODALITIES, Modality
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Options of a reader; what is not given is inferred, and the source's notes say how.
+
+    Attributes:
+        inputs: the input columns of a table; of arrays and folders image, text or series.
+        target: the column of labels.
+        group: the column that says which items belong together and must not be split.
+        image_size: the shorter side of pictures.
+        image_shape: (C, Y, X) of pictures, for a model that takes these only.
+    """
+
+    inputs: tuple[str, ...] = ()
+    target: str | None = None
+    group: str | None = None
+    image_size: int | None = None
+    image_shape: tuple[int, int, int] | None = None
+
+    @property
+    def modality(self) -> Modality | None:
+        """What the inputs are, where `inputs` says that instead of columns.
+
+        Raises:
+            InputError: it names something else.
+        """
+        if not self.inputs:
+            return None
+        for modality in MODALITIES:
+            if self.inputs == (modality,):
+                return modality
+        raise InputError(f"--input {' '.join(self.inputs)}: {', '.join(MODALITIES)}", near(self.inputs[0], MODALITIES))
+
+    def refuse(self, place: str, *names: str) -> None:
+        """Check that options which make no sense at `place` are not given.
+
+        Raises:
+            InputError: one of `names` is.
+        """
+        for name in names:
+            if getattr(self, name):
+                option = name.rstrip("s").replace("_", "-")
+                raise InputError(f"{place} takes no --{option}", f"leave --{option} out")
+
+
+def names(inputs: str | Sequence[str]) -> tuple[str, ...]:
+    """One name or several, as several."""
+    return (inputs,) if isinstance(inputs, str) else tuple(inputs)
