@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from triarch.measure.latency import latency
-from triarch.measure.statistics import paired_difference, score_interval
+from triarch.measure.statistics import paired_difference, score, score_interval
 
 
 def test_wilson():
@@ -45,3 +45,27 @@ def test_pairing_narrows():
 
 def test_latency_gives_up_in_time():
     assert latency(lambda: sum(range(200_000)), limit=0.5) is None
+
+
+def test_each_stratum_counts_alike():
+    strata = np.r_[np.zeros(90, int), np.ones(10, int)]
+    values = np.r_[np.ones(90), np.zeros(10)]
+    assert score(values) == pytest.approx(0.9)
+    assert score(values, strata) == pytest.approx(0.5)
+    low, high = score_interval(values, strata)
+    assert 0.3 < low < 0.5 < high < 0.7  # as sure as 36 items, not as 100
+    difference = paired_difference(np.ones((2, 100)), values[None], strata=strata)
+    assert difference.mean == pytest.approx(0.5)
+    assert difference.interval == pytest.approx((0.5, 0.5))
+
+
+def test_intervals_of_strata_hold_the_truth():
+    random, held = np.random.default_rng(0), 0
+    strata = np.r_[np.zeros(200, int), np.ones(40, int)]
+    truth = np.where(strata == 0, 0.9, 0.6)
+    for trial in range(200):
+        a = (random.random((1, 240)) < truth + 0.05).astype(float)
+        b = (random.random((1, 240)) < truth).astype(float)
+        low, high = paired_difference(a, b, seed=trial, strata=strata).interval
+        held += low <= 0.05 <= high
+    assert held >= 0.9 * 200

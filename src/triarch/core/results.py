@@ -10,10 +10,11 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that says how good predictions are."""
+    """A number that says how good predictions are; `by_class`: the mean of the classes' means, each counting alike."""
 
     name: str
     direction: Literal["max", "min"]
+    by_class: bool = False
 
 
 @dataclass(frozen=True)

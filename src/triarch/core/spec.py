@@ -15,10 +15,12 @@ class Target:
 
     Attributes:
         names: the name of each class; the target holds positions in this tuple.
+        rarest: how often the rarest class is there in train, as a part of an equal share.
     """
 
     kind: Literal["class"]
     names: tuple[str, ...]
+    rarest: float = 1.0
 
 
 @dataclass(frozen=True)

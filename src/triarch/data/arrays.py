@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from triarch.core.errors import InputError, near
-from triarch.core.progress import Report, silent
+from triarch.core.progress import Report
 from triarch.core.spec import Modality
 from triarch.data.asked import Asked
 from triarch.data.labels import number_labels

@@ -117,11 +117,12 @@ def prepare(
     lengths, cut = _lengths(source, tokens, preprocessor.settings.shape[0])
     if cut:
         notes.append(f"{cut:,} items are longer than {preprocessor.settings.shape[0]} steps and are cut")
+    counts = np.bincount(source.labels[dealt.rows["train"]], minlength=len(source.class_names))
     spec = Spec(
         name=source.name,
         modality=source.modality,
         shape=preprocessor.settings.shape,
-        target=Target("class", source.class_names),
+        target=Target("class", source.class_names, float(counts.min() / max(1, counts.sum()) * len(counts))),
         ragged=bool((lengths != lengths[0]).any()),
         vocab_size=preprocessor.tokenizer.get_vocab_size() if preprocessor.tokenizer else 0,
         items=len(source),

@@ -15,6 +15,7 @@ RESAMPLES = 4_000
 CHUNK = 2_000_000
 
 Array = NDArray[np.float64]
+Strata = NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,31 @@ class Difference:
         return self.interval[0] > 0 or self.interval[1] < 0
 
 
-def score_interval(values: NDArray[np.floating]) -> Interval:
-    """95% interval of the mean over items (I): Wilson's where each is right or wrong, else a bootstrap of items."""
+def score(values: NDArray[np.floating], strata: Strata = None) -> float:
+    """Mean over items (I); with `strata`, the mean of the means of each."""
+    values = np.asarray(values, dtype=np.float64)
+    return float(np.mean([values[rows].mean() for rows in _parts(len(values), strata)]))
+
+
+def score_interval(values: NDArray[np.floating], strata: Strata = None) -> Interval:
+    """95% interval of `score`: Wilson's where each item is right or wrong, else a bootstrap of items.
+
+    With strata Wilson's is taken at the number of items that would make a plain mean as sure.
+    """
     values = np.asarray(values, dtype=np.float64)
     if np.isin(values, (0.0, 1.0)).all():
-        interval = binomtest(int(values.sum()), len(values)).proportion_ci(LEVEL, method="wilson")
+        parts = _parts(len(values), strata)
+        items = max(1, round(len(parts) ** 2 / sum(1 / len(rows) for rows in parts)))
+        right = round(score(values, strata) * items)
+        interval = binomtest(right, items).proportion_ci(LEVEL, method="wilson")
         return float(interval.low), float(interval.high)
-    return paired_difference(values[None], np.zeros((1, len(values)))).interval
+    return paired_difference(values[None], np.zeros((1, len(values))), strata=strata).interval
 
 
-def paired_difference(a: NDArray[np.floating], b: NDArray[np.floating], seed: int = 0) -> Difference:
-    """Mean of A minus mean of B, with a hierarchical bootstrap: seeds of each, then the items that both share.
+def paired_difference(
+    a: NDArray[np.floating], b: NDArray[np.floating], seed: int = 0, strata: Strata = None
+) -> Difference:
+    """Score of A minus score of B, with a hierarchical bootstrap: seeds of each, then the items that both share.
 
     Bouthillier et al. 2021, "Accounting for variance in machine learning benchmarks" (arXiv 2103.03098).
 
@@ -48,27 +63,43 @@ def paired_difference(a: NDArray[np.floating], b: NDArray[np.floating], seed: in
         a: value of each seed and item (S, I).
         b: (S', I), the same items.
         seed: of the resampling.
+        strata: (I); items are resampled inside each, and each counts alike.
     """
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     random = np.random.default_rng(seed)
-    items = first.shape[1]
+    ours, theirs = (_seeds(len(values), random) for values in (first, second))
+    parts = _parts(first.shape[1], strata)
+    made = np.zeros(RESAMPLES)
+    for rows in parts:
+        made += _resampled(first[:, rows], second[:, rows], ours, theirs, random) / len(parts)
+    tail = 100 * (1 - LEVEL) / 2
+    low, high = np.percentile(made, (tail, 100 - tail))
+    mean = np.mean([first[:, rows].mean() - second[:, rows].mean() for rows in parts])
+    return Difference(float(mean), (float(low), float(high)))
+
+
+def _parts(items: int, strata: Strata) -> list[NDArray[np.int64]]:
+    """The items of each stratum."""
+    if strata is None:
+        return [np.arange(items)]
+    return [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
+
+
+def _seeds(seeds: int, random: np.random.Generator) -> Array:
+    """How much each seed counts in each resample: (resamples, S)."""
+    return random.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES) / seeds
+
+
+def _resampled(first: Array, second: Array, ours: Array, theirs: Array, random: np.random.Generator) -> Array:
+    """Differences of the means of resampled seeds on resampled items: (resamples)."""
     # Items with the same values are interchangeable: resampling their few kinds is resampling them.
     kinds, counts = np.unique(np.concatenate((first, second)), axis=1, return_counts=True)
-    left, right = kinds[: len(first)], kinds[len(first) :]
-    chunk = max(1, CHUNK // len(counts))
-    means: list[Array] = []
+    items, chunk = first.shape[1], max(1, CHUNK // len(counts))
+    made = []
     for start in range(0, RESAMPLES, chunk):
-        count = min(chunk, RESAMPLES - start)
-        weights = random.multinomial(items, counts / items, size=count) / items
-        means.append(_resampled(left, weights, random) - _resampled(right, weights, random))
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(np.concatenate(means), (tail, 100 - tail))
-    return Difference(float(first.mean() - second.mean()), (float(low), float(high)))
-
-
-def _resampled(values: Array, weights: Array, random: np.random.Generator) -> Array:
-    """Means of resampled seeds on resampled items: (resamples)."""
-    seeds = len(values)
-    chosen = random.multinomial(seeds, np.full(seeds, 1 / seeds), size=len(weights)) / seeds
-    means: Array = (chosen * (weights @ values.T)).sum(axis=1)
-    return means
+        part = slice(start, min(start + chunk, RESAMPLES))
+        weights = random.multinomial(items, counts / items, size=part.stop - start) / items
+        means = weights @ kinds.T
+        left, right = means[:, : len(first)], means[:, len(first) :]
+        made.append((ours[part] * left).sum(axis=1) - (theirs[part] * right).sum(axis=1))
+    return np.concatenate(made)

@@ -17,6 +17,7 @@ from triarch.core.machine import this_machine
 from triarch.core.results import BaselineScore, Candidate, Choice, Verdict, as_json
 from triarch.data.dataset import Dataset
 from triarch.measure.statistics import paired_difference
+from triarch.measure.statistics import score as mean_score
 from triarch.race import baselines
 from triarch.race.candidates import Entry, save_untrained
 from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
@@ -55,7 +56,7 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
     plan = race.plan_finals(finalists)
     finals = race.finals(finalists, plan)
     verdict, winner = judge(race, finals, plan, scores, fitted, data)
-    _note(race, entries, planned, finals, verdict)
+    _note(race, entries, planned, finals, plan, verdict)
     _save_artifact(race, winner, verdict)
     folder = race.run.parent
     for entry in entries:
@@ -90,7 +91,7 @@ def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fit
 
     def score(fitted: baselines.Fitted) -> dict[str, Any]:
         values = baseline_values(race, "select", fitted.select)
-        return {"score": float(values.mean(dtype=np.float64)), "seconds": fitted.seconds}
+        return {"score": mean_score(values, race.strata(race.rows("select"))), "seconds": fitted.seconds}
 
     def fit() -> dict[str, Any]:
         missing = [name for name in names if not baselines.result_path(folder, name).exists()]
@@ -142,6 +143,7 @@ def _note(
     entries: Sequence[Entry],
     planned: list[Heat],
     finals: dict[str, list[dict[str, Any]]],
+    plan: Finals,
     verdict: Verdict,
 ) -> None:
     """Write into the candidates how far each came."""
@@ -168,7 +170,8 @@ def _note(
         done = [result for result in finals.get(entry.model, []) if result["score"] is not None]
         if done:
             values = np.array([result["values"] for result in done])
-            difference = paired_difference(values, np.zeros((1, values.shape[1])))
+            strata = race.strata(race.rows("select", plan.select))
+            difference = paired_difference(values, np.zeros((1, values.shape[1])), strata=strata)
             counted.score, counted.interval, counted.seeds = difference.mean, difference.interval, len(done)
             place = {verdict.model: "winner", verdict.runner_up: "runner-up"}
             counted.status = place.get(entry.model, "finalist")

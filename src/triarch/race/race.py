@@ -177,6 +177,10 @@ class Race:
             return rows
         return np.sort(np.random.default_rng(0).permutation(rows)[:most])
 
+    def strata(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """The groups of the items `rows` over which the primary metric is averaged first."""
+        return self.dataset.source.labels[rows] if self.task.primary.by_class else None
+
     def weights_path(self, model: str, seed: int) -> Path:
         """Where a final left its weights."""
         return self.run / "finals" / f"{model.replace('/', '-')}-{seed}.safetensors"
@@ -200,10 +204,10 @@ class Race:
         scores = trial.scores(rows)
         if not last:
             trial.save(self._checkpoint(model, rate, number))
-        values = scores.metrics[self.task.primary.name]
+        metric = self.task.primary
         return {
-            "score": scores.mean(self.task.primary.name), "loss": scores.mean("loss"),
-            "steps": trial.trainer.step, "interval": score_interval(values), "status": "",
+            "score": scores.score(metric), "loss": scores.mean("loss"), "steps": trial.trainer.step,
+            "interval": score_interval(scores.metrics[metric.name], scores.strata(metric)), "status": "",
         }  # fmt: skip
 
     def _final(self, finalist: Finalist, seed: int, slot: float, rows: NDArray[np.int64]) -> dict[str, Any]:
@@ -219,7 +223,7 @@ class Race:
         def after_step(trainer: Trainer) -> bool:
             affordable = CURVE_POINTS * evaluation < CURVE_SHARE * slot
             if affordable and len(curve) < CURVE_POINTS * trainer.elapsed / slot:
-                curve.append((trainer.elapsed, trial.scores(rows).mean(self.task.primary.name)))
+                curve.append((trainer.elapsed, trial.scores(rows).score(self.task.primary)))
             return self._after_step(trainer)
 
         nothing = {"seed": seed, "score": None, "loss": None, "steps": 0, "curve": curve, "values": []}
@@ -229,13 +233,13 @@ class Race:
             return nothing | {"steps": error.step, "status": str(error).splitlines()[0]}
         self.check()
         scores = trial.scores(rows)
-        values = scores.metrics[self.task.primary.name]
-        curve.append((trial.trainer.elapsed, float(values.mean())))
+        metric = self.task.primary
+        curve.append((trial.trainer.elapsed, scores.score(metric)))
         tensors = {name: value.contiguous() for name, value in trial.trainer.result.state_dict().items()}
         write_bytes(self.weights_path(finalist.model, seed), save_tensors(tensors))
         return {
-            "seed": seed, "score": float(values.mean(dtype=np.float64)), "loss": scores.mean("loss"),
-            "steps": trial.trainer.step, "curve": curve, "status": "", "values": values.tolist(),
+            "seed": seed, "score": scores.score(metric), "loss": scores.mean("loss"), "steps": trial.trainer.step,
+            "curve": curve, "status": "", "values": scores.metrics[metric.name].tolist(),
             "recipe": finished(trial.trainer).model_dump(mode="json"),
         }  # fmt: skip
 

@@ -16,6 +16,7 @@ from triarch.core.results import BaselineScore, BestBaseline, Metric, Verdict
 from triarch.core.types import Batch
 from triarch.data.split import Split
 from triarch.measure.statistics import Difference, paired_difference, score_interval
+from triarch.measure.statistics import score as mean_score
 from triarch.model import Model, build
 from triarch.race.baselines import BASELINES, Fitted
 from triarch.race.plan import Finals
@@ -84,9 +85,10 @@ def judge(
     gap = None
     if len(ranked) > 1:
         others = _open(race, ranked[1], finals[ranked[1]], plan)
-        gap = paired_difference(ours, np.stack([one.confirm.metrics[metric.name] for one in others]))
+        theirs = np.stack([one.confirm.metrics[metric.name] for one in others])
+        gap = paired_difference(ours, theirs, strata=winner.confirm.strata(metric))
     baseline, lead = _baseline(race, ours, plan, scores, fitted, data)
-    values = winner.confirm.metrics[metric.name]
+    values, strata = winner.confirm.metrics[metric.name], winner.confirm.strata(metric)
     verdict = Verdict(
         kind=_kind(lead),
         model=winner.model,
@@ -94,8 +96,8 @@ def judge(
         difference=gap.mean if gap else None,
         interval=gap.interval if gap else None,
         tie=gap is not None and not gap.clear,
-        score=float(values.mean(dtype=np.float64)),
-        score_interval=score_interval(values),
+        score=winner.confirm.score(metric),
+        score_interval=score_interval(values, strata),
         n=len(values),
         split="confirm",
         baseline=baseline,
@@ -128,9 +130,10 @@ def _baseline(
         return None, None
     best = max(finished, key=lambda score: score.score or 0.0)
     values = baseline_values(race, "confirm", fitted[best.name].confirm, plan.confirm)
-    lead = paired_difference(ours, values[None])
+    strata = race.strata(race.rows("confirm", plan.confirm))
+    lead = paired_difference(ours, values[None], strata=strata)
     code = BASELINES[best.name].code(data)
-    return BestBaseline(best.name, float(values.mean(dtype=np.float64)), lead.mean, lead.interval, code), lead
+    return BestBaseline(best.name, mean_score(values, strata), lead.mean, lead.interval, code), lead
 
 
 def _kind(lead: Difference | None) -> Literal["network", "baseline", "undecided"]:

@@ -155,7 +155,7 @@ def load(folder: str | Path) -> Artifact:
             raise InputError(f"{folder}: format {config.format} is newer than this triarch knows", "update triarch")
         tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8") if config.spec.modality == "text" else None
         preprocessor = Preprocessor.from_json((folder / PREPROCESSOR).read_text(encoding="utf-8"), tokenizer)
-        task = tasks.find(config.task)
+        task = tasks.find(config.task, config.spec)
         with torch.device("meta"):  # no memory yet: the file, not the config, says how much there will be
             model = build(config.architecture, config.size, task, config.spec, config.settings)
         weights = load_tensors((folder / WEIGHTS).read_bytes())

@@ -10,6 +10,8 @@ from triarch.core.results import Metric
 from triarch.core.spec import Spec
 from triarch.core.types import Batch, Features, FeatureShape
 
+RARE = 0.2
+
 
 class Head(nn.Module):
     """logits = W pooled + b."""
@@ -25,10 +27,13 @@ class Head(nn.Module):
 
 
 class Classify:
-    """Cross-entropy; scored by accuracy."""
+    """Cross-entropy; scored by accuracy, balanced where the rarest class is below a fifth of its equal share."""
 
     name = "classify"
-    primary = Metric("accuracy", "max")
+
+    def __init__(self, spec: Spec | None = None) -> None:
+        balanced = spec is not None and spec.target.rarest < RARE
+        self.primary = Metric("balanced accuracy", "max", by_class=True) if balanced else Metric("accuracy", "max")
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
         """The batch as it is."""
@@ -44,10 +49,11 @@ class Classify:
         return F.cross_entropy(output, batch.target)
 
     def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Accuracy (0 or 1) and cross-entropy of each item."""
+        """Accuracy (0 or 1) and cross-entropy of each item; balanced accuracy is accuracy, averaged by class."""
         assert batch.target is not None
+        right = (output.argmax(dim=1) == batch.target).float()
         return {
-            "accuracy": (output.argmax(dim=1) == batch.target).float(),
+            **dict.fromkeys({"accuracy": None, self.primary.name: None}, right),
             "loss": F.cross_entropy(output, batch.target, reduction="none"),
         }
 

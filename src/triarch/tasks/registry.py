@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Spec
 from triarch.tasks.classify import Classify
 from triarch.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {"classify": Classify}
+TASKS: dict[str, Callable[[Spec | None], Task]] = {"classify": Classify}
 
 
-def find(name: str) -> Task:
-    """The task `name`.
+def find(name: str, spec: Spec | None = None) -> Task:
+    """The task `name` for the data of `spec`.
 
     Raises:
         InputError: there is none.
     """
     if name not in TASKS:
         raise InputError(f"there is no task {name!r}", near(name, TASKS))
-    return TASKS[name]()
+    return TASKS[name](spec)
 
 
 def infer(spec: Spec) -> Task:
     """The task that the target of `spec` asks for."""
-    return {"class": Classify}[spec.target.kind]()
+    return {"class": Classify}[spec.target.kind](spec)

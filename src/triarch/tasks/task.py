@@ -36,7 +36,7 @@ class Task(Protocol):
         ...
 
     def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Metric → its value for each item (B), `loss` among them; a score is the mean over items."""
+        """Metric → its value for each item (B), `loss` among them; a score is their mean, see `Metric`."""
         ...
 
     def decode(self, output: Tensor) -> Tensor:

@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from triarch.core.results import Metric
 from triarch.core.types import Batch
+from triarch.measure.statistics import score
 from triarch.tasks.task import Task
 
 
@@ -20,29 +22,45 @@ class Scores:
 
     Attributes:
         items: (I), row numbers.
+        targets: (I), class numbers.
         metrics: metric → its value for each item (I).
         answers: (I …), the decoded outputs.
     """
 
     items: NDArray[np.int64]
+    targets: NDArray[np.int64]
     metrics: dict[str, NDArray[np.float32]]
     answers: NDArray[np.float32]
 
     def mean(self, metric: str) -> float:
-        """The score."""
+        """Over items."""
         return float(self.metrics[metric].mean(dtype=np.float64))
+
+    def score(self, metric: Metric) -> float:
+        """As the metric is averaged."""
+        return score(self.metrics[metric.name], self.strata(metric))
+
+    def summary(self, primary: Metric) -> dict[str, float]:
+        """The score of each metric."""
+        return {name: self.mean(name) for name in self.metrics} | {primary.name: self.score(primary)}
+
+    def strata(self, metric: Metric) -> NDArray[np.int64] | None:
+        """The groups of items (I) over which the metric is averaged first; None: there are none."""
+        return self.targets if metric.by_class else None
 
 
 def evaluate(model: nn.Module, task: Task, batches: Iterable[Batch]) -> Scores:
     """Run `model` over `batches`, whose `items` and `target` are known."""
     was_training = model.training
     model.eval()
-    items, metrics, answers = [], [], []
+    items, targets, metrics, answers = [], [], [], []
     with torch.inference_mode():
         for batch in batches:
             assert batch.items is not None
+            assert batch.target is not None
             output = model(task.prepare(batch))
             items.append(batch.items)
+            targets.append(batch.target)
             metrics.append(task.metrics(output, batch))
             answers.append(task.decode(output))
     model.train(was_training)
@@ -50,6 +68,7 @@ def evaluate(model: nn.Module, task: Task, batches: Iterable[Batch]) -> Scores:
     order = rows.argsort()
     return Scores(
         items=rows[order].numpy(),
+        targets=torch.cat(targets)[order].numpy(),
         metrics={name: torch.cat([part[name] for part in metrics])[order].numpy() for name in metrics[0]},
         answers=torch.cat(answers)[order].numpy(),
     )

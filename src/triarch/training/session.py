@@ -60,7 +60,7 @@ class Session:
             self.reporter.update(self._fraction(), f"step {trainer.step:,}, loss {trainer.loss:.3f}")
         if trainer.step % trainer.batches.per_epoch == 0 and self._evaluating <= EVALUATION_SHARE * trainer.elapsed:
             scores = self.select()
-            self._write({"split": "select", **{name: scores.mean(name) for name in scores.metrics}})
+            self._write({"split": "select", **scores.summary(self.trainer.task.primary)})
             self._evaluating += time.monotonic() - now
         due = now - self._saved >= trainer.recipe.checkpoint_seconds
         if due and self._saving <= CHECKPOINT_SHARE * trainer.elapsed:

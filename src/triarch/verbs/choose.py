@@ -29,7 +29,7 @@ def choose(
     """Race CNNs, RNNs and Transformers on your data and say which to use; the best is saved as an artifact.
 
     Args:
-        data: built-in set, folder of pictures or texts, CSV, Parquet, JSONL, .ts, IDX, .npz, hf:org/name; (x, y) in Python.
+        data: built-in set, folder of pictures or texts, CSV, Parquet, JSONL, .ts, IDX, .npz, hf:org/name, (x, y).
         seconds: time limit of the whole command.
         max_params: limit on the parameters of the model.
         max_size: limit on the bytes of the artifact.

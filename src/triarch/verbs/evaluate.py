@@ -83,10 +83,10 @@ def evaluate(
     values = scores.metrics[metric.name]
     return Evaluation(
         metric=metric,
-        score=scores.mean(metric.name),
-        interval=score_interval(values),
+        score=scores.score(metric),
+        interval=score_interval(values, scores.strata(metric)),
         n=len(values),
         split=split,
         artifact=str(artifact),
-        metrics={name: scores.mean(name) for name in scores.metrics},
+        metrics=scores.summary(metric),
     )

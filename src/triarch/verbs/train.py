@@ -34,7 +34,7 @@ def train(
     """Train one model and save it as an artifact.
 
     Args:
-        data: built-in set, folder of pictures or texts, CSV, Parquet, JSONL, .ts, IDX, .npz, hf:org/name; (x, y) in Python.
+        data: built-in set, folder of pictures or texts, CSV, Parquet, JSONL, .ts, IDX, .npz, hf:org/name, (x, y).
         model: architecture/size, for example lstm/nano.
         steps: stop after this many steps.
         epochs: stop after this many passes over the training split; 30 where no limit is given.
@@ -80,7 +80,7 @@ def train(
     asked, place = _resumed(data, resume, given) if resume else _asked(data, given)
     with computing(asked.threads), progress("reading") as reading:
         dataset = prepare(open_data(place, asked, reading.update), asked.tokenizer, report=reading.update)
-        learned = tasks.find(asked.task) if asked.task else tasks.infer(dataset.spec)
+        learned = tasks.find(asked.task, dataset.spec) if asked.task else tasks.infer(dataset.spec)
         asked = resolve(asked, dataset)
         if "threads" not in asked.model_fields_set:
             asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
@@ -103,8 +103,8 @@ def train(
             outcome = Training(
                 model=asked.model,
                 metric=metric,
-                score=result.mean(metric.name),
-                interval=score_interval(values),
+                score=result.score(metric),
+                interval=score_interval(values, result.strata(metric)),
                 n=len(values),
                 split="select",
                 steps=trainer.step,
