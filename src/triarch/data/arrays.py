@@ -1,4 +1,4 @@
-"""Arrays, frames and `.npz` files → Source."""
+"""Arrays and `.npz` files → Source."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from triarch.core.errors import InputError, near
+from triarch.core.errors import InputError
 from triarch.core.progress import Report
 from triarch.core.spec import Modality
 from triarch.data.asked import Asked
@@ -20,7 +19,6 @@ from triarch.data.source import Source, check
 from triarch.data.store import Ragged, Texts
 from triarch.data.tokens import encodable
 
-TARGET_COLUMNS = ("label", "target", "class", "y")
 CHANNELS = (1, 3, 4)
 
 
@@ -140,50 +138,6 @@ def _unequal(arrays: list[NDArray[Any]], name: str, modality: Modality | None) -
         if not len(series[row]):
             raise InputError(f"{name}: row {row} is empty", "leave the row out")
     return Ragged.of(series)
-
-
-def from_frame(
-    frame: pd.DataFrame,
-    asked: Asked = Asked(),  # noqa: B008
-    name: str = "frame",
-) -> Source:
-    """A frame with one item a row.
-
-    Args:
-        asked: its inputs are one column of texts, or the columns of a series in their order; all but the target if
-            not given. Its target is the column of labels; if not given `label`, `target`, `class`, `y` or the last.
-
-    Raises:
-        InputError: a column is not there, or the inputs mix texts and numbers.
-    """
-    columns = [str(column) for column in frame.columns]
-    frame = frame.set_axis(columns, axis=1)
-    target = asked.target
-    if target is None:
-        target = next((column for column in TARGET_COLUMNS if column in columns), columns[-1])
-    chosen = list(asked.inputs) if asked.inputs else [column for column in columns if column != target]
-    for column in (*chosen, target):
-        if column not in columns:
-            raise InputError(f"{name}: there is no column {column!r}", near(column, columns))
-    if not chosen:
-        raise InputError(f"{name}: no column is left for the input", "name it with --input")
-    table = frame[chosen]
-    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in chosen]
-    if not any(numeric) and len(chosen) == 1:
-        empty = np.flatnonzero(table[chosen[0]].isna())
-        if empty.size:
-            raise InputError(f"{name}: row {empty[0]} has no {chosen[0]!r}", "fill it in or leave the row out")
-        x: Any = table[chosen[0]].astype(str).to_numpy()
-    elif all(numeric):
-        x = table.to_numpy(dtype=np.float32)
-    else:
-        raise InputError(
-            f"{name}: columns {', '.join(chosen)} are neither one text nor all numbers",
-            "name the input with --input",
-        )
-    source = from_arrays(x, frame[target].to_numpy(), name)
-    source.notes.append(f"target: column {target!r}")
-    return source
 
 
 def from_npz(path: Path, asked: Asked, report: Report) -> Source:  # noqa: ARG001

@@ -10,14 +10,25 @@ import pandas as pd
 
 from triarch.core.errors import InputError, near
 from triarch.core.progress import Report, silent
-from triarch.data.arrays import from_arrays, from_frame, from_npz
+from triarch.data.arrays import from_arrays, from_npz
 from triarch.data.asked import Asked, names
 from triarch.data.builtin import BUILT_IN
 from triarch.data.source import Source
+from triarch.data.tables import from_frame, read_csv, read_jsonl, read_parquet
 
 Reader = Callable[[Path, Asked, Report], Source]
 
-FILES: dict[str, Reader] = {".npz": from_npz}
+FILES: dict[str, Reader] = {
+    ".npz": from_npz,
+    ".csv": read_csv,
+    ".csv.gz": read_csv,
+    ".tsv": read_csv,
+    ".tsv.gz": read_csv,
+    ".parquet": read_parquet,
+    ".jsonl": read_jsonl,
+    ".jsonl.gz": read_jsonl,
+    ".ndjson": read_jsonl,
+}
 """Ending of a file's name → its reader."""
 
 

@@ -1,0 +1,214 @@
+"""Tables with an item a row, CSV, Parquet and JSON lines, read piece by piece."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+from triarch.core.errors import InputError
+from triarch.core.progress import Report
+from triarch.data.arrays import from_arrays
+from triarch.data.asked import Asked
+from triarch.data.cache import Draft, cached
+from triarch.data.columns import choose, numbers, texts
+from triarch.data.source import Source
+from triarch.data.tokens import encodable
+
+BLOCK = 16 << 20
+ROWS = 4_096
+OBJECT_A_LINE = 'each line is an object: {"text": …, "label": …}'
+DELIMITERS = ",;\t|"
+
+Pieces = Callable[[Path, Report], Iterator[pd.DataFrame]]
+
+
+def read_csv(path: Path, asked: Asked, report: Report) -> Source:
+    """A CSV file, whose first line names the columns unless it holds numbers only."""
+    return _read(path, asked, report, _csv)
+
+
+def read_parquet(path: Path, asked: Asked, report: Report) -> Source:
+    """A Parquet file."""
+    return _read(path, asked, report, _parquet)
+
+
+def read_jsonl(path: Path, asked: Asked, report: Report) -> Source:
+    """A file with a JSON object in each line."""
+    return _read(path, asked, report, _jsonl)
+
+
+def from_frame(frame: pd.DataFrame, asked: Asked, name: str = "frame") -> Source:
+    """A frame in memory.
+
+    Raises:
+        InputError: as for a file.
+    """
+    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
+    if not len(frame.columns):
+        raise InputError(f"{name}: it has no columns", "a row an item, one column of labels")
+    columns = choose(frame, asked, name)
+    x: Any
+    if columns.kind == "text":
+        x = texts(frame[columns.inputs[0]], 0, name)
+    elif columns.kind == "numbers":
+        x = numbers(frame, columns.inputs, 0, name)
+    else:
+        x = [_series(cell, f"{name}: row {row}") for row, cell in enumerate(frame[columns.inputs[0]])]
+    source = from_arrays(x, frame[columns.target].to_numpy(), name)
+    groups = None if columns.group is None else frame[columns.group].astype(str).to_numpy()
+    return replace(source, groups=groups, notes=[*source.notes, *columns.notes])
+
+
+def _read(path: Path, asked: Asked, report: Report, pieces: Pieces) -> Source:
+    def read(folder: Path) -> None:
+        draft = Draft(folder, lambda row: f"{path}: row {row + 1}")
+        columns = None
+        for frame in pieces(path, report):
+            if columns is None:
+                columns = choose(frame, asked, str(path))
+            first = len(draft) + 1
+            items: Any
+            if columns.kind == "text":
+                items = texts(frame[columns.inputs[0]], first, str(path))
+            elif columns.kind == "numbers":
+                items = numbers(frame, columns.inputs, first, str(path))[..., None]
+            else:
+                cells = enumerate(frame[columns.inputs[0]], first)
+                items = [_series(cell, f"{path}: row {row}") for row, cell in cells]
+            groups = [None] * len(frame) if columns.group is None else frame[columns.group].astype(str)
+            for item, label, group in zip(items, frame[columns.target].tolist(), groups):
+                if isinstance(item, str) and not encodable(item):
+                    raise InputError(f"{draft.where(len(draft))} is not valid Unicode", "mend its encoding")
+                draft.add(item, label, group)
+        if columns is None:
+            raise InputError(f"{path}: there are no rows", "a row an item is wanted, after the names of the columns")
+        modality = "text" if columns.kind == "text" else "series"
+        draft.finish(path.name, modality, list(columns.notes))  # type: ignore[arg-type]
+
+    return cached(path, [path], asked, read)
+
+
+def _series(cell: Any, where: str) -> Any:
+    """A list of numbers, or of lists with a number a channel → (T C)."""
+    try:
+        series = np.array(cell.tolist() if isinstance(cell, np.ndarray) else cell, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where} is no list of numbers: {str(cell)[:40]}", "mend it or leave the row out") from error
+    if series.ndim not in (1, 2) or not series.size or not np.isfinite(series).all():
+        raise InputError(f"{where} is empty or has a missing value", "mend it or leave the row out")
+    return series[:, None] if series.ndim == 1 else series
+
+
+def _csv(path: Path, report: Report) -> Iterator[pd.DataFrame]:
+    size = max(1, path.stat().st_size)
+    with open(path, "rb") as raw:
+        zipped = path.suffix == ".gz"
+        with gzip.GzipFile(fileobj=raw) if zipped else raw as stream:
+            try:
+                head, delimiter = _header(stream, path)
+                stream.seek(0)
+                raw.seek(0)
+                unnamed = all(_is_number(cell) for cell in head)
+                names = [f"{number}" for number in range(1, len(head) + 1)] if unnamed else head
+                if len(set(names)) < len(names):
+                    twice = next(name for name in names if names.count(name) > 1)
+                    raise InputError(f"{path}: two columns are called {twice!r}", "rename one")
+                options: dict[str, Any] = {
+                    "read_options": pa_csv.ReadOptions(
+                        block_size=BLOCK, column_names=names, skip_rows=0 if unnamed else 1, use_threads=False
+                    ),
+                    "parse_options": pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                    "convert_options": pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+                }
+                for batch in pa_csv.open_csv(stream, **options):
+                    if batch.num_rows:
+                        yield batch.to_pandas()
+                    report(min(1.0, raw.tell() / size), f"reading {path.name}")
+            except (pa.ArrowInvalid, UnicodeDecodeError, OSError, EOFError, csv.Error) as error:
+                raise _unreadable(path, "CSV", error) from error
+
+
+def _header(stream: Any, path: Path) -> tuple[list[str], str]:
+    """The cells of the first line, and what stands between them."""
+    line = io.TextIOWrapper(io.BytesIO(stream.read(BLOCK)), encoding="utf-8-sig", newline="")
+    try:
+        first = line.readline()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 ({error.reason})", "save it as UTF-8") from error
+    if not first.strip():
+        raise InputError(f"{path}: is empty", "a line with the names of the columns, then a row an item")
+    delimiter = max(DELIMITERS, key=first.count)
+    return [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter))], delimiter
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _parquet(path: Path, report: Report) -> Iterator[pd.DataFrame]:
+    try:
+        with pa_parquet.ParquetFile(path) as file:
+            done = 0
+            for batch in file.iter_batches(batch_size=ROWS):
+                if batch.num_rows:
+                    yield batch.to_pandas()
+                done += batch.num_rows
+                report(done / max(1, file.metadata.num_rows), f"reading {path.name}")
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise _unreadable(path, "Parquet", error) from error
+
+
+def _jsonl(path: Path, report: Report) -> Iterator[pd.DataFrame]:
+    size = max(1, path.stat().st_size)
+    rows: list[dict[str, Any]] = []
+    names: list[str] = []
+    with open(path, "rb") as raw, gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw as stream:
+        try:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    rows.append(_object(line, f"{path}: line {number}"))
+                if len(rows) == ROWS:
+                    names = names or list(rows[0])
+                    yield _frame(rows, names)
+                    rows = []
+                    report(min(1.0, raw.tell() / size), f"reading {path.name}")
+        except (OSError, EOFError) as error:
+            raise _unreadable(path, "JSON lines", error) from error
+    if rows:
+        yield _frame(rows, names or list(rows[0]))
+
+
+def _object(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        made = json.loads(line)
+    except ValueError as error:  # JSON, or its encoding
+        raise InputError(f"{where} is no JSON ({error})", 'each line is an object: {"text": …, "label": …}') from error
+    if not isinstance(made, dict):
+        raise InputError(f"{where} is no JSON object", 'each line is an object: {"text": …, "label": …}')
+    return made
+
+
+def _frame(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
+    """Of objects that have the keys of the first; others are left out."""
+    return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
+
+
+def _unreadable(path: Path, kind: str, error: Exception) -> InputError:
+    told = " ".join(str(error).split())
+    return InputError(f"{path}: cannot be read as {kind}: {told[:200]}", "mend the file, or leave the row out")
