@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from triarch.core.errors import InputError, near
+from triarch.core.spec import Modality
 from triarch.data.asked import Asked
 
 TARGET_COLUMNS = ("label", "target", "class", "y")
@@ -34,6 +35,11 @@ class Columns:
     group: str | None
     kind: Kind
     notes: tuple[str, ...]
+
+    @property
+    def modality(self) -> Modality:
+        """Of the input."""
+        return "text" if self.kind == "text" else "series"
 
 
 def choose(frame: pd.DataFrame, asked: Asked, name: str) -> Columns:

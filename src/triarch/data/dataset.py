@@ -103,13 +103,13 @@ def prepare(
     notes = list(dealt.notes)
     tokens = None
     if isinstance(source.inputs, Texts):
+        kind = tokenizer or suited(source.inputs.encoded.lengths)
+        known = preprocessor.tokenizer if preprocessor else None
+        fitted = known or _fitted(source, source.inputs, kind, dealt.rows["train"])
+        tokens = _tokens(source, source.inputs, fitted, report)
         if preprocessor is None:
-            kind = tokenizer or suited(source.inputs.encoded.lengths)
-            fitted = _fitted(source, source.inputs, kind, dealt.rows["train"])
-            preprocessor = Preprocessor.fit(source, dealt.rows["train"], fitted)
+            preprocessor = Preprocessor.of_tokens(fitted, tokens.lengths[dealt.rows["train"]])
             notes.append(f"tokenizer: {kind}, {fitted.get_vocab_size():,} tokens")
-        assert preprocessor.tokenizer is not None
-        tokens = _tokens(source, source.inputs, preprocessor.tokenizer, report)
     elif preprocessor is None:
         preprocessor = Preprocessor.fit(source, dealt.rows["train"])
     else:

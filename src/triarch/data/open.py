@@ -13,8 +13,10 @@ from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays, from_npz
 from triarch.data.asked import Asked, names
 from triarch.data.builtin import BUILT_IN
+from triarch.data.hub import PREFIX, read_hub
 from triarch.data.source import Source
 from triarch.data.tables import from_frame, read_csv, read_jsonl, read_parquet
+from triarch.data.ts import holds_ts, read_ts
 
 Reader = Callable[[Path, Asked, Report], Source]
 
@@ -28,6 +30,7 @@ FILES: dict[str, Reader] = {
     ".jsonl": read_jsonl,
     ".jsonl.gz": read_jsonl,
     ".ndjson": read_jsonl,
+    ".ts": read_ts,
 }
 """Ending of a file's name → its reader."""
 
@@ -72,9 +75,13 @@ def open_source(
     if str(data) in BUILT_IN:
         asked.refuse(f"{data} is built in: it", "inputs", "target", "group", "image_size")
         return BUILT_IN[str(data)]()
+    if str(data).startswith(PREFIX):
+        return read_hub(str(data).removeprefix(PREFIX), asked, report)
     path = Path(data)
     if not path.exists():
         raise InputError(f"there is no data set or file {str(data)!r}", near(str(data), BUILT_IN))
+    if path.is_dir() and holds_ts(path):
+        return read_ts(path, asked, report)
     if path.is_dir():
         raise InputError(f"{path}: folders cannot be read so far")
     for ending, reader in FILES.items():

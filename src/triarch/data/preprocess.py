@@ -20,7 +20,6 @@ from triarch.data.source import Inputs, Source
 from triarch.data.tokens import encode
 
 SHORT, LONGEST_TEXT = 64, 512
-LENGTH_SAMPLE = 20_000
 CHUNK = 1_000
 
 Encoded = NDArray[Any] | Sequence[NDArray[Any]]
@@ -53,19 +52,17 @@ class Preprocessor:
         self._std = np.array(settings.std, dtype=np.float32)
 
     @classmethod
-    def fit(cls, source: Source, rows: NDArray[np.int64], tokenizer: Tokenizer | None = None) -> Preprocessor:
-        """Fit on the raw inputs `rows`, those of the training split.
+    def of_tokens(cls, tokenizer: Tokenizer, lengths: NDArray[np.int64]) -> Preprocessor:
+        """For texts, of which the training split has these lengths in tokens (I)."""
+        return cls(Settings("text", (usual_length(lengths),)), tokenizer)
 
-        Args:
-            tokenizer: of text, fitted on the same rows.
+    @classmethod
+    def fit(cls, source: Source, rows: NDArray[np.int64]) -> Preprocessor:
+        """Fit on images or series, the `rows` of the training split.
 
         Raises:
             InputError: a channel holds numbers that 32 bits cannot.
         """
-        if tokenizer is not None:
-            sample = source.take(rows[:: max(1, len(rows) // LENGTH_SAMPLE)])
-            lengths = [len(ids) for ids in encode(tokenizer, [str(text) for text in sample])]
-            return cls(Settings("text", (usual_length(lengths),)), tokenizer)
         shape: tuple[int, ...]
         axes: tuple[int, ...]
         if source.modality == "image":
@@ -142,10 +139,10 @@ class Preprocessor:
             raise ValueError(f"the tokenizer cannot be read: {error}") from error
 
 
-def usual_length(lengths: Sequence[int]) -> int:
+def usual_length(lengths: NDArray[np.int64]) -> int:
     """The longest where it is at most 64; else the 95th percentile, but no more than 512."""
-    if max(lengths) <= SHORT:
-        return max(lengths)
+    if lengths.max() <= SHORT:
+        return int(lengths.max())
     return int(min(LONGEST_TEXT, max(SHORT, np.ceil(np.percentile(lengths, 95)))))
 
 

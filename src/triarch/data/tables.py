@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from triarch.core.progress import Report
 from triarch.data.arrays import from_arrays
 from triarch.data.asked import Asked
 from triarch.data.cache import Draft, cached
-from triarch.data.columns import choose, numbers, texts
+from triarch.data.columns import Columns, choose, numbers, texts
 from triarch.data.source import Source
 from triarch.data.tokens import encodable
 
@@ -74,30 +74,48 @@ def from_frame(frame: pd.DataFrame, asked: Asked, name: str = "frame") -> Source
 def _read(path: Path, asked: Asked, report: Report, pieces: Pieces) -> Source:
     def read(folder: Path) -> None:
         draft = Draft(folder, lambda row: f"{path}: row {row + 1}")
-        columns = None
-        for frame in pieces(path, report):
-            if columns is None:
-                columns = choose(frame, asked, str(path))
-            first = len(draft) + 1
-            items: Any
-            if columns.kind == "text":
-                items = texts(frame[columns.inputs[0]], first, str(path))
-            elif columns.kind == "numbers":
-                items = numbers(frame, columns.inputs, first, str(path))[..., None]
-            else:
-                cells = enumerate(frame[columns.inputs[0]], first)
-                items = [_series(cell, f"{path}: row {row}") for row, cell in cells]
-            groups = [None] * len(frame) if columns.group is None else frame[columns.group].astype(str)
-            for item, label, group in zip(items, frame[columns.target].tolist(), groups):
-                if isinstance(item, str) and not encodable(item):
-                    raise InputError(f"{draft.where(len(draft))} is not valid Unicode", "mend its encoding")
-                draft.add(item, label, group)
+        columns = fill(draft, pieces(path, report), asked, str(path))
         if columns is None:
             raise InputError(f"{path}: there are no rows", "a row an item is wanted, after the names of the columns")
-        modality = "text" if columns.kind == "text" else "series"
-        draft.finish(path.name, modality, list(columns.notes))  # type: ignore[arg-type]
+        draft.finish(path.name, columns.modality, list(columns.notes))
 
     return cached(path, [path], asked, read)
+
+
+def fill(
+    draft: Draft,
+    frames: Iterable[pd.DataFrame],
+    asked: Asked,
+    name: str,
+    part: str = "",
+    columns: Columns | None = None,
+) -> Columns | None:
+    """Put the rows of frames into a draft.
+
+    Args:
+        part: the split that the data assigns to them, where it does.
+        columns: chosen before; None: by the first frame.
+
+    Returns:
+        The columns; None where there are no rows.
+    """
+    row = 1
+    for frame in frames:
+        columns = columns or choose(frame, asked, name)
+        items: Any
+        if columns.kind == "text":
+            items = texts(frame[columns.inputs[0]], row, name)
+        elif columns.kind == "numbers":
+            items = numbers(frame, columns.inputs, row, name)[..., None]
+        else:
+            items = [_series(cell, f"{name}: row {at}") for at, cell in enumerate(frame[columns.inputs[0]], row)]
+        groups = [None] * len(frame) if columns.group is None else frame[columns.group].astype(str)
+        for item, label, group in zip(items, frame[columns.target].tolist(), groups):
+            if isinstance(item, str) and not encodable(item):
+                raise InputError(f"{draft.where(len(draft))} is not valid Unicode", "mend its encoding")
+            draft.add(item, label, group, part)
+        row += len(frame)
+    return columns
 
 
 def _series(cell: Any, where: str) -> Any:

@@ -20,7 +20,7 @@ Kind = Literal["characters", "bytes", "bpe"]
 PAD, UNKNOWN = "[PAD]", "[UNK]"
 SHORT_TEXT = 64
 MOST_TOKENS, FEWEST_TOKENS, BYTES_A_TOKEN = 8_192, 512, 64
-BPE_SAMPLE = 16_000_000
+BPE_SAMPLE = 8_000_000
 CHUNK = 4_096
 
 Lengths = NDArray[np.int64]
@@ -32,7 +32,7 @@ def suited(lengths: NDArray[np.int64]) -> Kind:
 
 
 def fit_tokenizer(kind: str, texts: Sequence[str]) -> Tokenizer:
-    """A tokenizer fitted on `texts`, after [PAD] and [UNK]. `bpe` learns from 16 MB of them, evenly spread.
+    """A tokenizer fitted on `texts`, after [PAD] and [UNK]. `bpe` learns from 8 MB of them, evenly spread.
 
     Raises:
         InputError: unknown kind.

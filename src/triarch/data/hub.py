@@ -1,0 +1,93 @@
+"""Data sets of the Hugging Face hub, and those that `datasets` saved to a folder, through that library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from triarch.core.errors import InputError, near
+from triarch.core.progress import Report
+from triarch.data.asked import Asked
+from triarch.data.cache import Draft, cached
+from triarch.data.source import Source
+from triarch.data.tables import ROWS, fill
+
+PREFIX = "hf:"
+PARTS = {"train": "train", "validation": "select", "valid": "select", "val": "select", "dev": "select",
+         "test": "confirm"}  # fmt: skip
+
+
+def read_hub(name: str, asked: Asked, report: Report) -> Source:
+    """The data set `org/name` of the hub, or the folder of one that `save_to_disk` wrote.
+
+    Its validation and test splits are select and confirm. Items whose class is -1, as in a test split without answers,
+    are left out.
+
+    Raises:
+        InputError: `datasets` is not installed, there is no such data set, or it cannot be learned from.
+    """
+    if find_spec("datasets") is None:
+        raise InputError(f"{PREFIX}{name}: the library `datasets` is not there", "pip install 'triarch[hf]'")
+    library = import_module("datasets")
+    local = Path(name)
+    try:
+        loaded = library.load_from_disk(name) if local.is_dir() else library.load_dataset(name)
+    except Exception as error:  # the library's errors have no common base
+        told = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{PREFIX}{name}: cannot be loaded: {told}", "is the name right, and is there a network?"
+        ) from None
+    splits = dict(loaded) if isinstance(loaded, library.DatasetDict) else {"": loaded}
+    unknown = [split for split in splits if split and split not in PARTS]
+    if unknown:
+        raise InputError(f"{PREFIX}{name}: what is its split {unknown[0]!r} for?", near(unknown[0], PARTS))
+    place = local if local.is_dir() else Path("/") / PREFIX / name
+    files = [Path(file["filename"]) for split in splits.values() for file in split.cache_files]
+
+    def read(folder: Path) -> None:
+        draft = Draft(folder, lambda row: f"{PREFIX}{name}: item {row + 1}")
+        columns, left = None, 0
+        for split, dataset in splits.items():
+            label = asked.target or _target(dataset)
+            frames, unlabelled = _frames(dataset, label, report, split or name)
+            part = PARTS[split] if len(splits) > 1 else ""
+            chosen = Asked(asked.inputs, label, asked.group)
+            columns = fill(draft, frames, chosen, f"{PREFIX}{name}", part, columns)
+            left += len(unlabelled)
+        if columns is None:
+            raise InputError(f"{PREFIX}{name}: there are no items")
+        notes = [f"{left:,} items without a class are left out"] if left else []
+        draft.finish(local.name, columns.modality, [*columns.notes, *notes])
+
+    return cached(place, files, asked, read)
+
+
+def _target(dataset: Any) -> str | None:
+    """The column whose feature is a class, where there is just one."""
+    classes = [name for name, feature in dataset.features.items() if type(feature).__name__ == "ClassLabel"]
+    return classes[0] if len(classes) == 1 else None
+
+
+def _frames(dataset: Any, target: str | None, report: Report, what: str) -> tuple[Iterator[pd.DataFrame], list[int]]:
+    """Pieces of a split with class names instead of numbers, and a list that grows by the rows left out."""
+    names = getattr(dataset.features.get(target), "names", None) if target else None
+    left: list[int] = []
+
+    def frames() -> Iterator[pd.DataFrame]:
+        done = 0
+        for frame in dataset.with_format("pandas").iter(batch_size=ROWS):
+            done += len(frame)
+            if names is not None:
+                known = frame[target] >= 0
+                left.extend(frame.index[~known])
+                frame = frame[known].assign(**{str(target): [names[number] for number in frame[target][known]]})
+            if len(frame):
+                yield frame
+            report(done / max(1, len(dataset)), f"reading {what}")
+
+    return frames(), left
