@@ -94,10 +94,17 @@ def _kind(column: pd.Series[Any]) -> Kind:
     known = column.dropna()
     if len(known) and isinstance(known.iloc[0], list | np.ndarray):
         return "lists"
-    head = known.head(HEAD).astype(str)
-    head = head[head.str.strip() != ""]
-    parsed = pd.to_numeric(head, errors="coerce").notna()
-    return "numbers" if len(head) and parsed.mean() > MOSTLY else "text"
+    head = [str(value) for value in known.head(HEAD).tolist() if str(value).strip()]
+    return "numbers" if sum(map(is_number, head)) > MOSTLY * len(head) else "text"
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell holds one."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def texts(column: pd.Series[Any], start: int, name: str) -> list[str]:

@@ -22,7 +22,7 @@ from triarch.core.progress import Report
 from triarch.data.arrays import from_arrays
 from triarch.data.asked import Asked
 from triarch.data.cache import Draft, cached
-from triarch.data.columns import Columns, choose, numbers, texts
+from triarch.data.columns import Columns, choose, is_number, numbers, texts
 from triarch.data.source import Source
 from triarch.data.tokens import encodable
 
@@ -138,7 +138,7 @@ def _csv(path: Path, report: Report) -> Iterator[pd.DataFrame]:
                 head, delimiter = _header(stream, path)
                 stream.seek(0)
                 raw.seek(0)
-                unnamed = all(_is_number(cell) for cell in head)
+                unnamed = all(is_number(cell) for cell in head)
                 names = [f"{number}" for number in range(1, len(head) + 1)] if unnamed else head
                 if len(set(names)) < len(names):
                     twice = next(name for name in names if names.count(name) > 1)
@@ -169,14 +169,6 @@ def _header(stream: Any, path: Path) -> tuple[list[str], str]:
         raise InputError(f"{path}: is empty", "a line with the names of the columns, then a row an item")
     delimiter = max(DELIMITERS, key=first.count)
     return [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter))], delimiter
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _parquet(path: Path, report: Report) -> Iterator[pd.DataFrame]:
