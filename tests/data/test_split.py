@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from triarch.core.errors import InputError
+from triarch.core.results import Metric
 from triarch.data.builtin import BUILT_IN
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
 from triarch.data.split import shares, split
+from triarch.tasks import registry as tasks
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -104,3 +106,40 @@ def test_splits_of_the_data_are_kept(own):
 def test_a_split_that_copies_leave_empty_is_told():
     with pytest.raises(InputError, match="no item is left for select"):
         prepare(open_source((np.repeat(images(2), 20, axis=0), np.repeat([0, 1], 20))))
+
+
+def test_little_data_has_folds_and_much_has_none():
+    assert prepare(open_source("digits")).folds == ()
+    x, y = images(400), np.arange(400) % 3
+    x[7] = x[10]  # a copy in the same class
+    dataset = prepare(open_source((x, y)))
+    assert len(dataset.folds) == 1 + 5 * 2
+    assert dataset.folded(0).splits is dataset.folded(None).splits is dataset.splits
+    confirm = set(dataset.splits["confirm"].tolist())
+    seen = np.zeros(400, int)
+    for number in range(1, 11):
+        rows = dataset.folded(number).splits
+        assert set(rows["confirm"].tolist()) == confirm
+        assert not set(rows["train"].tolist()) & set(rows["select"].tolist()) | confirm & set(rows["train"].tolist())
+        assert np.bincount(y[rows["select"]]).min() >= 15
+        prints = dataset.source.input_prints
+        assert not set(prints[rows["train"]].tolist()) & set(prints[rows["select"]].tolist())
+        seen[rows["select"]] += 1
+    assert sorted(set(seen)) == [0, 2] or set(seen) <= {0, 1, 2}
+    assert (seen == 2).sum() >= 400 - len(confirm) - 2
+    assert "10 times" not in dataset.spec.split
+    assert "folds" in dataset.spec.split
+
+
+def test_own_select_makes_folds_needless():
+    x, y = images(300), np.arange(300) % 3
+    parts = np.array(["train", "select", "confirm"])[np.arange(300) // 3 % 3]
+    assert split(replace(open_source((x, y)), parts=parts)).folds == ()
+
+
+def test_rare_classes_ask_for_balanced_accuracy():
+    x = images(600)
+    even = prepare(open_source((x, np.arange(600) % 3)))
+    uneven = prepare(open_source((x, np.r_[np.zeros(500, int), np.ones(88, int), np.full(12, 2)])))
+    assert tasks.infer(even.spec).primary.name == "accuracy"
+    assert tasks.infer(uneven.spec).primary == Metric("balanced accuracy", "max", by_class=True)

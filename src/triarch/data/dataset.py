@@ -31,6 +31,7 @@ class Dataset:
 
     Attributes:
         splits: the row numbers of each split.
+        folds: other ways to part train and select, where there is little to train on.
         lengths: steps of each item, as a model takes them; 1 for images.
         tokens: token ids of each text, cut at the longest that any model takes; None for images and series.
     """
@@ -41,6 +42,11 @@ class Dataset:
     splits: Rows
     lengths: NDArray[np.int64]
     tokens: Ragged | None
+    folds: tuple[Rows, ...] = ()
+
+    def folded(self, number: int | None) -> Dataset:
+        """With the splits of fold `number`, counted round; itself where there are no folds."""
+        return replace(self, splits=self.folds[number % len(self.folds)]) if self.folds and number else self
 
     @property
     def longest(self) -> NDArray[np.int64]:
@@ -73,7 +79,16 @@ class Dataset:
         """A split as classical methods take it, see `tabulate`, and its labels; of train no more than is `enough`."""
         rows = self.rows(name)
         rows = enough(self.source, rows) if name == "train" else rows
-        return tabulate(self.source, self.preprocessor, self.lengths, rows), self.source.labels[rows]
+        return self.tabulate(rows), self.source.labels[rows]
+
+    def tabulate(self, rows: NDArray[np.int64]) -> Table:
+        """The items `rows` as classical methods take them."""
+        return tabulate(self.source, self.preprocessor, self.lengths, rows)
+
+    @property
+    def judged(self) -> NDArray[np.int64]:
+        """The items by which candidates are compared: those of select, or of every fold's, one after the other."""
+        return np.concatenate([fold["select"] for fold in self.folds]) if self.folds else self.splits["select"]
 
     def batches(self, rows: NDArray[np.int64], size: int = 256) -> Iterator[Batch]:
         """The items `rows` in batches, those of like length together."""
@@ -130,7 +145,7 @@ def prepare(
         split=dealt.rule,
     )
     source = replace(source, notes=[*source.notes, *notes])
-    return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens)
+    return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens, dealt.folds)
 
 
 def _lengths(source: Source, tokens: Ragged | None, most: int) -> tuple[NDArray[np.int64], int]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
 
 from triarch.core.errors import InputError
 from triarch.data.source import Source
@@ -15,17 +18,26 @@ Split = Literal["train", "select", "confirm"]
 SPLITS: tuple[Split, ...] = ("train", "select", "confirm")
 DEALT: tuple[Split, ...] = ("confirm", "select")
 SMALL = 3_000
+FEW, FOLDS, REPEATS = 500, 5, 2
 
 Rows = dict[Split, NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The row numbers of each split, ascending; the rule in words; what was left out, in words."""
+    """How the items are dealt out.
+
+    Attributes:
+        rows: the row numbers of each split, ascending.
+        rule: in words.
+        notes: what was left out, in words.
+        folds: where there is little to train on, other ways to part train and select; the first is `rows`.
+    """
 
     rows: Rows
     rule: str
     notes: tuple[str, ...]
+    folds: tuple[Rows, ...] = ()
 
 
 def shares(items: int) -> dict[Split, float]:
@@ -51,7 +63,11 @@ def split(source: Source) -> Splits:
         if name != "train":
             rows[name] = np.flatnonzero(given[name])
     rows, notes = _without_copies(source, rows)
-    return Splits(rows, _rule(source, kept, wanted), notes)
+    rule = _rule(source, kept, wanted)
+    if "select" in kept or len(rows["train"]) >= FEW:
+        return Splits(rows, rule, notes)
+    rule += f"; fewer than {FEW} to train on: select is any of {FOLDS} stratified folds, dealt {REPEATS} times"
+    return Splits(rows, rule, notes, (rows, *_folds(source, rows)))
 
 
 def check_dealt(source: Source, dealt: Splits) -> None:
@@ -132,6 +148,23 @@ def _hashed(groups: NDArray[np.int64], fingerprint: str) -> NDArray[np.uint64]:
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return x ^ (x >> np.uint64(31))
+
+
+def _folds(source: Source, rows: Rows) -> Iterator[Rows]:
+    """Part train and select anew, fold by fold."""
+    both = np.sort(np.concatenate((rows["train"], rows["select"])))
+    groups = both if source.groups is None else source.groups[both]
+    folds = min(FOLDS, len(np.unique(groups)))
+    for repeat in range(REPEATS if folds > 1 else 0):
+        seed = (int(source.fingerprint[:8], 16) + repeat) % 2**32
+        dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a class with fewer items than there are folds
+            for train, select in dealer.split(both, source.labels[both], groups):
+                parted: Rows = {"train": both[train], "select": both[select], "confirm": rows["confirm"]}
+                parted = _without_copies(source, parted)[0] | {"confirm": rows["confirm"]}
+                if len(parted["select"]) and len(np.unique(source.labels[parted["train"]])) > 1:
+                    yield parted
 
 
 def _rule(source: Source, kept: list[Split], wanted: dict[Split, float]) -> str:

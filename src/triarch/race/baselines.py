@@ -1,7 +1,7 @@
 """Classical methods of scikit-learn, the bar that a network has to clear.
 
 They run in a process of their own, which can be ended when their time is over: `python -m triarch.race.baselines
-FOLDER`. It is given no labels but those of the training split.
+FOLDER`. It is given no labels but those of training splits.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def suited(modality: Modality, train_items: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a method predicts: class numbers of the items of both splits."""
+    """What a method predicts: class numbers of the items of `Dataset.judged` and of confirm."""
 
     name: str
     seconds: float
@@ -123,12 +123,16 @@ def run(
     """Fit the methods in a fresh process and yield each as it is ready, until `seconds` are over or `stop` is asked."""
     end = time.perf_counter() + seconds
     x, y = dataset.table("train")
-    tables = {"train": x, "select": dataset.table("select")[0], "confirm": dataset.table("confirm")[0]}
     inputs = folder / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
-    for split, table in tables.items():
-        _write(inputs / split, table)
-    np.save(inputs / "labels.npy", y)
+    _write(inputs / "confirm", dataset.table("confirm")[0])
+    _write(inputs / "train", x)
+    np.save(inputs / "train-labels.npy", y)
+    for number, fold in enumerate(dataset.folds or (dataset.splits,)):
+        _write(inputs / f"select-{number}", dataset.tabulate(fold["select"]))
+        if number:
+            _write(inputs / f"train-{number}", dataset.tabulate(fold["train"]))
+            np.save(inputs / f"train-{number}-labels.npy", dataset.source.labels[fold["train"]])
     write_text(folder / "names.json", json.dumps(list(names)))
     command = [sys.executable, "-m", "triarch.race.baselines", str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
@@ -178,15 +182,22 @@ def _read(stem: Path) -> Any:
 def main(folder: Path) -> None:
     """Fit every method in `names.json`, write its predictions as soon as they are there."""
     end_with_parent()
-    labels = np.load(folder / "inputs" / "labels.npy", allow_pickle=False)
-    train, select, confirm = (_read(folder / "inputs" / split) for split in ("train", "select", "confirm"))
+    inputs = folder / "inputs"
+    folds = len(list(inputs.glob("select-*")))
+    select = [_read(inputs / f"select-{number}") for number in range(folds)]
+    trains = [_training(inputs / "train"), *(_training(inputs / f"train-{number}") for number in range(1, folds))]
+    confirm = _read(inputs / "confirm")
     for name in json.loads((folder / "names.json").read_text()):
         begin = time.perf_counter()
-        model = BASELINES[name].make().fit(train, labels)
-        made = {"select": model.predict(select), "confirm": model.predict(confirm)}
+        models = [BASELINES[name].make().fit(*train) for train in trains]
+        made = np.concatenate([model.predict(table) for model, table in zip(models, select)])
         buffer = io.BytesIO()
-        np.savez(buffer, seconds=time.perf_counter() - begin, **made)
+        np.savez(buffer, seconds=time.perf_counter() - begin, select=made, confirm=models[0].predict(confirm))
         write_bytes(result_path(folder, name), buffer.getvalue())
+
+
+def _training(stem: Path) -> tuple[Any, Any]:
+    return _read(stem), np.load(stem.with_name(f"{stem.name}-labels.npy"), allow_pickle=False)
 
 
 if __name__ == "__main__":

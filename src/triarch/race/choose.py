@@ -14,9 +14,9 @@ from pydantic import TypeAdapter
 from triarch.core.errors import InputError
 from triarch.core.files import folder_bytes, write_json, write_text
 from triarch.core.machine import this_machine
-from triarch.core.results import BaselineScore, Candidate, Choice, Verdict, as_json
+from triarch.core.results import BaselineScore, Candidate, Choice, Interval, Verdict, as_json
 from triarch.data.dataset import Dataset
-from triarch.measure.statistics import paired_difference
+from triarch.measure.statistics import paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
 from triarch.race import baselines
 from triarch.race.candidates import Entry, save_untrained
@@ -90,8 +90,8 @@ def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fit
     names = baselines.suited(dataset.spec.modality, len(dataset.splits["train"]))
 
     def score(fitted: baselines.Fitted) -> dict[str, Any]:
-        values = baseline_values(race, "select", fitted.select)
-        return {"score": mean_score(values, race.strata(race.rows("select"))), "seconds": fitted.seconds}
+        values = baseline_values(race, dataset.judged, fitted.select)
+        return {"score": mean_score(values, race.strata(dataset.judged)), "seconds": fitted.seconds}
 
     def fit() -> dict[str, Any]:
         missing = [name for name in names if not baselines.result_path(folder, name).exists()]
@@ -169,13 +169,23 @@ def _note(
         counted.reason = f"out after rung {furthest} of {len(heat.rungs)}"
         done = [result for result in finals.get(entry.model, []) if result["score"] is not None]
         if done:
-            values = np.array([result["values"] for result in done])
-            strata = race.strata(race.rows("select", plan.select))
-            difference = paired_difference(values, np.zeros((1, values.shape[1])), strata=strata)
-            counted.score, counted.interval, counted.seeds = difference.mean, difference.interval, len(done)
+            counted.score, counted.interval = _pooled(race, done, plan)
+            counted.seeds = len(done)
             place = {verdict.model: "winner", verdict.runner_up: "runner-up"}
             counted.status = place.get(entry.model, "finalist")
             counted.reason = f"the best {counted.family}"
+
+
+def _pooled(race: Race, done: list[dict[str, Any]], plan: Finals) -> tuple[float, Interval]:
+    """Score of all seeds of a finalist; on folds each seed has items of its own."""
+    rows = [race.rows("select", plan.select, race.fold(result["seed"])) for result in done]
+    if race.dataset.folds:
+        values = np.concatenate([result["values"] for result in done])
+        interval = score_interval(values, race.strata(np.concatenate(rows)))
+        return float(np.mean([result["score"] for result in done])), interval
+    values = np.array([result["values"] for result in done])
+    difference = paired_difference(values, np.zeros((1, values.shape[1])), strata=race.strata(rows[0]))
+    return difference.mean, difference.interval
 
 
 def _sorted(candidates: list[Candidate]) -> list[Candidate]:

@@ -131,17 +131,19 @@ class Race:
     def halve(self, heat: Heat) -> Finalist | None:
         """Run a family's trials down to one; None where every one diverged."""
         alive = [(model, rate) for model in heat.models for rate in heat.rates[model]]
+        scored: dict[tuple[str, float], list[dict[str, Any]]] = {trial: [] for trial in alive}
         for number, count in enumerate(heat.rungs):
             slot, last = heat.seconds / len(heat.rungs) / count, number + 1 == len(heat.rungs)
-            results = []
             for model, rate in alive:
                 work = partial(self._rung, model, rate, number, slot, last)
-                results.append(self.once(trial_key(heat.family, model, rate, number), work))
-            ranked = sorted(zip(alive, results), key=lambda pair: _rank(pair[1]), reverse=True)
+                result = self.once(trial_key(heat.family, model, rate, number), work)
+                # A rung goes on with the training before; on folds it is another one, and all of them count.
+                scored[model, rate] = [*(scored[model, rate] if self.dataset.folds else []), result]
+            ranked = sorted(alive, key=lambda trial: _rank(scored[trial]), reverse=True)
             survivors = heat.rungs[number + 1] if not last else 1
-            for (model, rate), _ in ranked[survivors:]:
+            for model, rate in ranked[survivors:]:
                 self._drop(model, rate)
-            alive = [trial for trial, result in ranked[:survivors] if result["score"] is not None]
+            alive = [trial for trial in ranked[:survivors] if scored[trial][-1]["score"] is not None]
         if not alive:
             return None
         self._drop(*alive[0])
@@ -164,18 +166,22 @@ class Race:
         results: dict[str, list[dict[str, Any]]] = {finalist.model: [] for finalist in finalists}
         for position, (finalist, seed) in enumerate(runs):
             slot = min(plan.slot, (self.left - plan.closing) / (len(runs) - position))
-            work = partial(self._final, finalist, seed, slot, self.rows("select", plan.select))
+            work = partial(self._final, finalist, seed, slot, plan.select)
             record = self.ledger.get(final_key(finalist.model, seed))
             leaves = [self.weights_path(finalist.model, seed)] if record is None or record.result["score"] else []
             results[finalist.model].append(self.once(final_key(finalist.model, seed), work, leaves))
         return results
 
-    def rows(self, split: str, most: int | None = None) -> NDArray[np.int64]:
+    def rows(self, split: str, most: int | None = None, fold: int | None = None) -> NDArray[np.int64]:
         """The items of a split, or `most` of them drawn by lot, always the same."""
-        rows = self.dataset.rows(split)
+        rows = self.dataset.folded(fold).rows(split)
         if most is None or len(rows) <= most:
             return rows
         return np.sort(np.random.default_rng(0).permutation(rows)[:most])
+
+    def fold(self, seed: int) -> int | None:
+        """The fold on which a seed's final is run, the last ones first; None: there are none."""
+        return -seed % len(self.dataset.folds) if self.dataset.folds else None
 
     def strata(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """The groups of the items `rows` over which the primary metric is averaged first."""
@@ -187,13 +193,14 @@ class Race:
 
     def _rung(self, model: str, rate: float, number: int, slot: float, last: bool) -> dict[str, Any]:
         self._say(f"{model}, learning rate {rate:.2g}")
-        key = f"{model}@{rate:.3g}"
-        if key not in self._trials:
-            recipe = self._recipe(model, rate, self.base.seed).model_copy(update={"average": TRIAL_AVERAGE})
+        key, fold = f"{model}@{rate:.3g}", number if self.dataset.folds else None
+        if fold is not None or key not in self._trials:
+            changes = {"average": TRIAL_AVERAGE, "fold": fold}
+            recipe = self._recipe(model, rate, self.base.seed).model_copy(update=changes)
             self._trials[key] = Trial(recipe, self.dataset, self.task)
-            if number:
+            if number and fold is None:
                 self._trials[key].load(self._checkpoint(model, rate, number - 1))
-        trial, rows = self._trials[key], self.rows("select", RUNG_ITEMS)
+        trial, rows = self._trials[key], self.rows("select", RUNG_ITEMS, fold)
         evaluation = self._evaluation_seconds(trial, rows)
         try:
             trial.run(trial.trainer.elapsed + max(0.1, slot - evaluation), finish=False, after_step=self._after_step)
@@ -202,7 +209,7 @@ class Race:
                     "status": str(error).splitlines()[0]}  # fmt: skip
         self.check()
         scores = trial.scores(rows)
-        if not last:
+        if not last and fold is None:
             trial.save(self._checkpoint(model, rate, number))
         metric = self.task.primary
         return {
@@ -210,11 +217,15 @@ class Race:
             "interval": score_interval(scores.metrics[metric.name], scores.strata(metric)), "status": "",
         }  # fmt: skip
 
-    def _final(self, finalist: Finalist, seed: int, slot: float, rows: NDArray[np.int64]) -> dict[str, Any]:
+    def _final(self, finalist: Finalist, seed: int, slot: float, items: int) -> dict[str, Any]:
         self._say(f"final of {finalist.model}, seed {seed}")
         begin = time.perf_counter()
         recipe = self._recipe(finalist.model, finalist.lr, self.base.seed + seed)
-        recipe = recipe.model_copy(update={"seconds": max(slot, 0.1)})
+        fold = self.fold(seed)
+        recipe, rows = (
+            recipe.model_copy(update={"seconds": max(slot, 0.1), "fold": fold}),
+            self.rows("select", items, fold),
+        )
         trial = Trial(recipe, self.dataset, self.task)
         evaluation = self._evaluation_seconds(trial, rows)
         time_to_train = max(0.1, slot - (time.perf_counter() - begin) - evaluation)
@@ -298,8 +309,8 @@ def final_key(model: str, seed: int) -> str:
     return f"final/{model}/seed={seed}"
 
 
-def _rank(result: dict[str, Any]) -> tuple[float, float]:
-    """Higher is better: the score, then the loss; a diverged trial is last."""
-    if result["score"] is None:
+def _rank(results: list[dict[str, Any]]) -> tuple[float, float]:
+    """Higher is better: the mean score, then the loss; a diverged trial is last."""
+    if any(result["score"] is None for result in results):
         return (-np.inf, -np.inf)
-    return (result["score"], -result["loss"])
+    return (float(np.mean([result["score"] for result in results])), -float(np.mean([one["loss"] for one in results])))

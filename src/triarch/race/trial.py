@@ -23,7 +23,7 @@ class Trial:
     """A trainer with a torch generator of its own, so that trials in one process do not disturb each other."""
 
     def __init__(self, recipe: Recipe, dataset: Dataset, task: Task) -> None:
-        self.recipe, self.dataset, self.task = resolve(recipe, dataset), dataset, task
+        self.recipe, self.dataset, self.task = resolve(recipe, dataset), dataset.folded(recipe.fold), task
         with computing(recipe.threads, recipe.seed):
             self.trainer = start(self.recipe, dataset, task)
             self._generator = torch.get_rng_state()

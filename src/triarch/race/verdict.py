@@ -14,7 +14,6 @@ from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.core.results import BaselineScore, BestBaseline, Metric, Verdict
 from triarch.core.types import Batch
-from triarch.data.split import Split
 from triarch.measure.statistics import Difference, paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
 from triarch.model import Model, build
@@ -52,16 +51,9 @@ def ranking(finals: dict[str, list[dict[str, Any]]]) -> list[str]:
     return sorted(means, key=lambda model: (means[model][0], -means[model][1]), reverse=True)
 
 
-def baseline_values(
-    race: Race, split: Split, predicted: NDArray[np.int64], most: int | None = None
-) -> NDArray[np.float32]:
-    """The primary metric of each item of `race.rows(split, most)`, for a method that answers with class numbers only.
-
-    Args:
-        predicted: for every item of the split.
-    """
-    rows = race.rows(split, most)
-    answers = torch.from_numpy(predicted[np.searchsorted(race.rows(split), rows)])
+def baseline_values(race: Race, rows: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The primary metric of each of the items `rows`, for a method that answers with class numbers only."""
+    answers = torch.from_numpy(predicted)
     sure = torch.nn.functional.one_hot(answers, race.dataset.spec.num_classes).float() * 100
     batch = Batch(input=sure, target=torch.from_numpy(race.dataset.source.labels[rows]))
     return race.task.metrics(sure, batch)[race.task.primary.name].numpy()
@@ -129,8 +121,9 @@ def _baseline(
     if not finished:
         return None, None
     best = max(finished, key=lambda score: score.score or 0.0)
-    values = baseline_values(race, "confirm", fitted[best.name].confirm, plan.confirm)
-    strata = race.strata(race.rows("confirm", plan.confirm))
+    rows = race.rows("confirm", plan.confirm)
+    predicted = fitted[best.name].confirm[np.searchsorted(race.rows("confirm"), rows)]
+    values, strata = baseline_values(race, rows, predicted), race.strata(rows)
     lead = paired_difference(ours, values[None], strata=strata)
     code = BASELINES[best.name].code(data)
     return BestBaseline(best.name, mean_score(values, strata), lead.mean, lead.interval, code), lead

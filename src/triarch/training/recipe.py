@@ -43,9 +43,10 @@ class Schedule(_Part):
 class Recipe(_Part):
     """A training; see the parts for theirs.
 
-    `fingerprint` is of the data that the training began with, and is checked when it goes on; `average` is the decay of
-    an exponential average of the weights (0.999, say), which is then what is kept; `clip` bounds the norm of the
-    gradient; `checkpoint_seconds` is the least time between two checkpoints.
+    `fold` is another way to part train and select, on little data; `fingerprint` is of the data that the training
+    began with, and is checked when it goes on; `average` is the decay of an exponential average of the weights
+    (0.999, say), which is then what is kept; `clip` bounds the norm of the gradient; `checkpoint_seconds` is the
+    least time between two checkpoints.
     """
 
     data: str | None = None
@@ -58,6 +59,7 @@ class Recipe(_Part):
     model: str
     settings: dict[str, Any] = {}
     fingerprint: str | None = None
+    fold: int | None = Field(None, ge=0)
     seed: int = Field(0, ge=0, le=2**62)
     threads: int = Field(1, ge=1, le=1024)
     workers: int = Field(0, ge=0, le=256)

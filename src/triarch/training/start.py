@@ -65,6 +65,7 @@ def start(recipe: Recipe, dataset: Dataset, task: Task) -> Trainer:
     """A trainer for a resolved recipe. Weights are drawn from torch's generator, which is seeded by the caller."""
     architecture, _, size = recipe.model.partition("/")
     model = build(architecture, size, task, dataset.spec, recipe.settings)
+    dataset = dataset.folded(recipe.fold)
     return Trainer(model, task, Stream(dataset, recipe.batch_size, recipe.seed), recipe)
 
 

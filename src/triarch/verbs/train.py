@@ -81,7 +81,7 @@ def train(
     with computing(asked.threads), progress("reading") as reading:
         dataset = prepare(open_data(place, asked, reading.update), asked.tokenizer, report=reading.update)
         learned = tasks.find(asked.task, dataset.spec) if asked.task else tasks.infer(dataset.spec)
-        asked = resolve(asked, dataset)
+        asked, dataset = resolve(asked, dataset), dataset.folded(asked.fold)
         if "threads" not in asked.model_fields_set:
             asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
     with computing(asked.threads, asked.seed, flush_denormals=True):
