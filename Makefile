@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SECONDS_LIMIT ?= 120
 
-.PHONY: demo test test-all lint golden bench readme
+.PHONY: demo test test-all lint golden bench docs
 
 demo: .venv/.core  ## race on handwritten digits, down to a report
 	$(BIN)/triarch choose digits --seconds $(SECONDS_LIMIT)
@@ -27,8 +27,9 @@ bench: .venv/.core  ## measure, JSON into bench/results/
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/budget.py
 
-readme: .venv/.core  ## write the table of architectures into the READMEs
+docs: .venv/.core  ## write the README's table of architectures and a page for each
 	$(BIN)/python docs/table.py
+	$(BIN)/python docs/pages.py
 
 .venv/.core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -33,3 +33,9 @@ def test_the_tree_is_the_tree():
 def test_every_link_leads_somewhere():
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_pages_of_the_architectures_are_as_they_would_be_written():
+    written = runpy.run_path(str(ROOT / "docs" / "pages.py"))["pages"]()
+    there = {path: path.read_text() for path in (ROOT / "docs" / "architectures").glob("*.md")}
+    assert there == written, "run `make docs`"
