@@ -33,3 +33,22 @@ def num_poolings(spec: Spec, wanted: int) -> int:
     """How many times the input can be halved: at most `wanted`, and never below one position."""
     shortest = min(spec.shape[1:]) if spec.modality == "image" else spec.max_len
     return min(wanted, floor(log2(max(1, shortest))))
+
+
+def halved_kernels(steps: int, longest: int) -> tuple[int, int, int]:
+    """Odd widths of three kernels, each about half of the one before: `longest`, or what a sequence of `steps` holds.
+
+    39 → 39, 19, 9; over 29 steps 29, 13, 7; over 3 steps 3, 1, 1.
+    """
+    widest = max(1, min(steps, longest))
+    first, second, third = (max(1, (part - 1) // 2 * 2 + 1) for part in (widest, widest // 2, widest // 4))
+    return first, second, third
+
+
+def series_patch(steps: int) -> tuple[int, int]:
+    """Length and stride of the patches of a series: a power of two near the root of its length, and half of that.
+
+    3 steps → 2, 29 → 4, 96 → 8, 336 and 512 → 16, 1,460 → 32.
+    """
+    length = 1 << max(1, floor(log2(max(1, steps)) / 2))
+    return length, length // 2
