@@ -23,9 +23,11 @@ lint: .venv/.test  ## style, types, floors
 golden: .venv/.test  ## record counts and losses of new architectures; ACCEPT=--accept rewrites old ones
 	PYTHONPATH=tests $(BIN)/python tests/golden/goldens.py $(ACCEPT)
 
-bench: .venv/.core  ## measure, JSON into bench/results/
+bench: .venv/.test  ## measure, JSON into bench/results/
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/budget.py
+	$(BIN)/python bench/train.py
+	$(BIN)/python bench/infer.py
 
 docs: .venv/.core  ## write the README's table of architectures and a page for each
 	$(BIN)/python docs/table.py

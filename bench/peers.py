@@ -1,0 +1,232 @@
+"""Other people's networks that equal ours, and how to hand them our weights.
+
+A peer is taken as it comes from its library. Only what would make it another network than ours is set: sizes, dropout
+(none on either side), the epsilon of its norms, and for small pictures the small stem that its users put in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from triarch.core.spec import Modality, Spec
+from triarch.core.types import Batch
+from triarch.layers.backbone import Backbone
+from triarch.model import build
+from triarch.models import registry
+from triarch.tasks.classify import Classify
+
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Somebody else's implementation of one of our architectures.
+
+    Attributes:
+        make: our config, the data → their network, from a batch to logits.
+        names: pattern in their names of weights → ours, all applied in this order; `#1` at the end is the second of
+            three equal parts of ours. Empty: their network is another, and only its speed is compared.
+        settings: of ours, that make it the network that theirs is.
+        language: both predict the next token, instead of a class.
+    """
+
+    make: Callable[[Any, Spec], nn.Module]
+    names: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    modality: Modality = "image"
+    language: bool = False
+
+
+class Language(nn.Module):
+    """Logits of the next token (B T V) by a backbone of ours: its features times the embedding, which it shares."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, batch: Batch) -> Tensor:
+        features, _ = self.backbone(batch.input, batch.mask)
+        return F.linear(features.values, self.backbone.embed.project.weight)
+
+
+class Theirs(nn.Module):
+    """A network of Transformers, from a batch to logits."""
+
+    def __init__(self, network: nn.Module, argument: str) -> None:
+        super().__init__()
+        self.network, self.argument = network, argument
+
+    def forward(self, batch: Batch) -> Tensor:
+        logits: Tensor = self.network(**{self.argument: batch.input}).logits
+        return logits
+
+
+class Recurrent(nn.Module):
+    """Embedding, torch's own recurrence, and a linear layer on its state at each row's true end."""
+
+    def __init__(self, kind: type[nn.RNNBase], config: Any, spec: Spec, packed: bool = True) -> None:
+        super().__init__()
+        self.packed = packed
+        self.embedding = nn.Embedding(spec.vocab_size, config.dim)
+        self.recurrence = kind(config.dim, config.dim, config.depth, batch_first=True)
+        self.linear = nn.Linear(config.dim, spec.num_classes)
+
+    def forward(self, batch: Batch) -> Tensor:
+        x = self.embedding(batch.input)
+        if batch.mask is None:
+            return self.linear(self.recurrence(x)[0][:, -1])
+        lengths = batch.mask.sum(dim=1)
+        if not self.packed:
+            return self.linear(self.recurrence(x)[0][torch.arange(len(x)), lengths - 1])
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        _, state = self.recurrence(packed)
+        return self.linear((state[0] if isinstance(state, tuple) else state)[-1])
+
+
+def _gpt2(config: Any, spec: Spec) -> nn.Module:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    ends = {"bos_token_id": 0, "eos_token_id": 0}
+    drop = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    shape = {"n_embd": config.dim, "n_layer": config.depth, "n_head": config.num_heads, "n_inner": config.hidden_dim}
+    theirs = GPT2Config(vocab_size=spec.vocab_size, n_positions=spec.max_len, **shape, **drop, **ends)
+    return Theirs(GPT2LMHeadModel(theirs), "input_ids")
+
+
+def _resnet(config: Any, spec: Spec) -> nn.Module:
+    from transformers import ResNetConfig, ResNetForImageClassification
+
+    theirs = ResNetForImageClassification(
+        ResNetConfig(
+            num_channels=spec.in_channels, embedding_size=config.channels[0], hidden_sizes=list(config.channels),
+            depths=list(config.depths), layer_type="basic", num_labels=spec.num_classes,
+        )
+    )  # fmt: skip
+    if max(spec.shape) <= 64:
+        stem = theirs.resnet.embedder
+        stem.embedder.convolution = nn.Conv2d(spec.in_channels, config.channels[0], 3, padding=1, bias=False)
+        stem.pooler = nn.Identity()
+    return Theirs(theirs, "pixel_values")
+
+
+def _vit(config: Any, spec: Spec) -> nn.Module:
+    from transformers import ViTConfig, ViTForImageClassification
+
+    theirs = ViTConfig(
+        hidden_size=config.dim, num_hidden_layers=config.depth, num_attention_heads=config.num_heads,
+        intermediate_size=config.hidden_dim, image_size=spec.shape[1], num_channels=spec.in_channels,
+        patch_size=4 if spec.shape[1] == 32 else 16, num_labels=spec.num_classes, layer_norm_eps=1e-5,
+    )  # fmt: skip
+    return Theirs(ViTForImageClassification(theirs), "pixel_values")
+
+
+def _recurrent(kind: type[nn.RNNBase], packed: bool = True) -> Callable[[Any, Spec], nn.Module]:
+    return lambda config, spec: Recurrent(kind, config, spec, packed)
+
+
+GPT2 = {
+    r"network\.transformer\.wte": "backbone.embed.project", r"network\.transformer\.wpe\.weight": "position.table",
+    r"network\.transformer\.h": "backbone.blocks", r"network\.transformer\.ln_f": "backbone.norm",
+    r"^position": "backbone.position", r"ln_1": "attention_norm", r"attn\.c_attn": "attention.qkv",
+    r"attn\.c_proj": "attention.out", r"ln_2": "feed_norm", r"mlp\.c_fc": "feed.widen", r"mlp\.c_proj": "feed.narrow",
+}  # fmt: skip
+RESNET = {
+    r"network\.resnet\.(encoder\.)?": "backbone.", r"embedder\.embedder": "stem", r"convolution": "conv",
+    r"normalization": "norm", r"\.layers\.": ".", r"layer\.0": "convs.0", r"layer\.1": "last",
+    r"network\.classifier\.1": "head.linear",
+}  # fmt: skip
+VIT = {
+    r"network\.vit\.embeddings\.cls_token": "backbone.class_token",
+    r"network\.vit\.embeddings\.position_embeddings": "backbone.position.table",
+    r"network\.vit\.embeddings\.patch_embeddings\.projection": "backbone.embed.project",
+    r"network\.vit\.layers": "backbone.blocks", r"network\.vit\.layernorm": "backbone.norm",
+    r"network\.classifier": "head.linear", r"layernorm_before": "attention_norm", r"layernorm_after": "feed_norm",
+    r"attention\.q_proj\.(\w+)": r"attention.qkv.\1#0", r"attention\.k_proj\.(\w+)": r"attention.qkv.\1#1",
+    r"attention\.v_proj\.(\w+)": r"attention.qkv.\1#2", r"attention\.o_proj": "attention.out",
+    r"mlp\.fc1": "feed.widen", r"mlp\.fc2": "feed.narrow",
+}  # fmt: skip
+LSTM = {
+    r"^embedding": "backbone.embed.project", r"^linear": "head.linear",
+    r"^recurrence\.(.*)_l(\d+)$": r"backbone.layers.forwards.\2.\1_l0",
+}  # fmt: skip
+
+# What makes our decoder GPT-2.
+AS_GPT2 = {"position": "learned", "norm": "layer", "feed": "gelu", "bias": "all", "dropout": 0.0}
+ONE_WAY = {"directions": 1, "dropout": 0.0}
+
+PEERS: dict[str, Peer] = {
+    "decoder": Peer(_gpt2, GPT2, AS_GPT2, "text", language=True),
+    "resnet": Peer(_resnet, RESNET),
+    "vit": Peer(_vit, VIT, {"dropout": 0.0}),
+    "lstm": Peer(_recurrent(nn.LSTM), LSTM, ONE_WAY, "text"),
+    "rnn": Peer(_recurrent(nn.RNN), LSTM, ONE_WAY, "text"),
+    "mingru": Peer(_recurrent(nn.LSTM, packed=False), {}, {"dropout": 0.0}, "text"),
+}  # fmt: skip
+
+
+def pair(
+    architecture: str, size: str, spec: Spec, settings: Mapping[str, Any] | None = None, peer: Peer | None = None
+) -> tuple[nn.Module, nn.Module | None]:
+    """Our network and its peer's, with our weights in both; None where there is no peer.
+
+    Args:
+        settings: more of ours than the peer's.
+        peer: None: the architecture's in `PEERS`.
+    """
+    peer = peer or PEERS.get(architecture)
+    settings = {**(peer.settings if peer else {}), **(settings or {})}
+    ours: nn.Module = build(architecture, size, Classify(), spec, settings)
+    if peer is None:
+        return ours, None
+    if peer.language:
+        ours = Language(ours.backbone)
+    theirs = peer.make(registry.find(architecture).configure(size, settings), spec)
+    if peer.names:
+        hand_over(ours, theirs, peer.names)
+    return ours, theirs
+
+
+@torch.no_grad()
+def hand_over(ours: nn.Module, theirs: nn.Module, names: Mapping[str, str]) -> None:
+    """Move ours a little off where they begin, since some are zero there, and put every one into theirs.
+
+    Raises:
+        KeyError: they have a weight that ours has not.
+    """
+    for parameter in ours.parameters():
+        parameter.add_(0.02 * torch.randn_like(parameter))
+    weights = ours.state_dict()
+    # Tied weights stand once among the parameters.
+    known = {**dict(theirs.named_parameters()), **dict(theirs.named_buffers())}
+    for name, value in known.items():
+        mine = name
+        for pattern, replacement in names.items():
+            mine = re.sub(pattern, replacement, mine)
+        mine, _, part = mine.partition("#")
+        weight = weights[mine].chunk(3)[int(part)] if part else weights[mine]
+        owner = theirs.get_submodule(name.rpartition(".")[0])
+        if type(owner).__name__ == "Conv1D" and weight.ndim == 2:  # GPT-2's matrices stand the other way round
+            weight = weight.T
+        value.copy_(weight.reshape(value.shape))
+
+
+@torch.no_grad()
+def difference(ours: nn.Module, theirs: nn.Module, batch: Batch) -> float:
+    """The greatest difference of their outputs, as a part of the greatest output.
+
+    Raises:
+        SystemExit: it is above 1e-4: these are not the same network.
+    """
+    made, expected = ours(batch), theirs(batch)
+    found = ((made - expected).abs().max() / expected.abs().max()).item()
+    if not found <= TOLERANCE:
+        raise SystemExit(f"the outputs differ by {found:.2g}: not the same network")
+    return found
