@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from peers import PEERS, difference, pair
+from peers import PEERS, data_for, difference, pair
 from sides import (
     RESULTS,
     Entry,
@@ -32,7 +32,7 @@ from sides import (
     summary,
 )
 from triarch.core.machine import computing
-from triarch.core.spec import Spec, reference
+from triarch.core.spec import Spec
 from triarch.core.types import Batch
 from triarch.measure.count import params
 from triarch.models import registry
@@ -56,7 +56,7 @@ def answering(network: nn.Module, batch: Batch) -> Side:
 def measure(name: str, threads: int, number: int, seconds: float) -> Iterator[tuple[str, Entry]]:
     """What is known after each round of one item, then of 32."""
     peer = PEERS.get(name)
-    spec = reference(peer.modality if peer else registry.find(name).modalities[0])
+    spec = data_for(name)
     with computing(threads, seed=0, flush_denormals=True), torch.inference_mode():
         ours, theirs = pair(name, "tiny", spec)
         ours.eval()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from triarch.core.spec import Modality, Spec
+from triarch.core.spec import Modality, Spec, reference
 from triarch.core.types import Batch
 from triarch.layers.backbone import Backbone
 from triarch.model import build
@@ -35,6 +35,7 @@ class Peer:
         names: pattern in their names of weights → ours, all applied in this order; `#1` at the end is the second of
             three equal parts of ours. Empty: their network is another, and only its speed is compared.
         settings: of ours, that make it the network that theirs is.
+        side: of pictures, at which both begin alike.
         language: both predict the next token, instead of a class.
     """
 
@@ -42,6 +43,7 @@ class Peer:
     names: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     modality: Modality = "image"
+    side: int = 32
     language: bool = False
 
 
@@ -91,6 +93,25 @@ class Recurrent(nn.Module):
         return self.linear((state[0] if isinstance(state, tuple) else state)[-1])
 
 
+class Encoder(nn.Module):
+    """Embedding, places, torch's own encoder, and a linear layer on the mean."""
+
+    def __init__(self, config: Any, spec: Spec) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(spec.vocab_size, config.dim)
+        self.position = nn.Parameter(torch.zeros(spec.max_len, config.dim))
+        layer = nn.TransformerEncoderLayer(
+            config.dim, config.num_heads, config.hidden_dim, config.dropout, "gelu", batch_first=True, norm_first=True
+        )
+        norm = nn.LayerNorm(config.dim)
+        self.layers = nn.TransformerEncoder(layer, config.depth, norm, enable_nested_tensor=False)
+        self.linear = nn.Linear(config.dim, spec.num_classes)
+
+    def forward(self, batch: Batch) -> Tensor:
+        values: Tensor = self.layers(self.embedding(batch.input) + self.position)
+        return self.linear(values.mean(dim=1))
+
+
 def _gpt2(config: Any, spec: Spec) -> nn.Module:
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -123,9 +144,19 @@ def _vit(config: Any, spec: Spec) -> nn.Module:
     theirs = ViTConfig(
         hidden_size=config.dim, num_hidden_layers=config.depth, num_attention_heads=config.num_heads,
         intermediate_size=config.hidden_dim, image_size=spec.shape[1], num_channels=spec.in_channels,
-        patch_size=4 if spec.shape[1] == 32 else 16, num_labels=spec.num_classes, layer_norm_eps=1e-5,
+        patch_size=4 if spec.shape[1] == 32 else 16, num_labels=spec.num_classes, layer_norm_eps=1e-6,
     )  # fmt: skip
     return Theirs(ViTForImageClassification(theirs), "pixel_values")
+
+
+def _convnext(config: Any, spec: Spec) -> nn.Module:
+    from transformers import ConvNextConfig, ConvNextForImageClassification
+
+    theirs = ConvNextConfig(
+        num_channels=spec.in_channels, num_stages=len(config.channels), hidden_sizes=list(config.channels),
+        depths=list(config.depths), num_labels=spec.num_classes, layer_norm_eps=1e-6,
+    )  # fmt: skip
+    return Theirs(ConvNextForImageClassification(theirs), "pixel_values")
 
 
 def _recurrent(kind: type[nn.RNNBase], packed: bool = True) -> Callable[[Any, Spec], nn.Module]:
@@ -145,7 +176,7 @@ RESNET = {
 }  # fmt: skip
 VIT = {
     r"network\.vit\.embeddings\.cls_token": "backbone.class_token",
-    r"network\.vit\.embeddings\.position_embeddings": "backbone.position.table",
+    r"network\.vit\.embeddings\.position_embeddings": "backbone.position",
     r"network\.vit\.embeddings\.patch_embeddings\.projection": "backbone.embed.project",
     r"network\.vit\.layers": "backbone.blocks", r"network\.vit\.layernorm": "backbone.norm",
     r"network\.classifier": "head.linear", r"layernorm_before": "attention_norm", r"layernorm_after": "feed_norm",
@@ -153,41 +184,63 @@ VIT = {
     r"attention\.v_proj\.(\w+)": r"attention.qkv.\1#2", r"attention\.o_proj": "attention.out",
     r"mlp\.fc1": "feed.widen", r"mlp\.fc2": "feed.narrow",
 }  # fmt: skip
+ENCODER = {
+    r"^embedding": "backbone.embed.project", r"^position": "backbone.position.table", r"^linear\.": "head.linear.",
+    r"^layers\.layers": "backbone.blocks", r"^layers\.norm": "backbone.norm", r"self_attn\.in_proj_": "attention.qkv.",
+    r"self_attn\.out_proj": "attention.out", r"norm1": "attention_norm", r"norm2": "feed_norm",
+    r"linear1": "feed.widen", r"linear2": "feed.narrow",
+}  # fmt: skip
+CONVNEXT = {
+    r"network\.convnext\.(encoder\.)?": "backbone.", r"embeddings\.patch_embeddings": "stem.conv",
+    r"embeddings\.layernorm": "stem_norm", r"downsampling_layer\.0": "norm", r"downsampling_layer\.1": "shrink.conv",
+    r"\.layers\.": ".blocks.", r"dwconv": "depthwise", r"pwconv1": "widen", r"pwconv2": "narrow",
+    r"layernorm": "norm", r"layer_scale_parameter": "scale", r"network\.classifier": "head.linear",
+}  # fmt: skip
 LSTM = {
     r"^embedding": "backbone.embed.project", r"^linear": "head.linear",
     r"^recurrence\.(.*)_l(\d+)$": r"backbone.layers.forwards.\2.\1_l0",
 }  # fmt: skip
 
-# What makes our decoder GPT-2.
-AS_GPT2 = {"position": "learned", "norm": "layer", "feed": "gelu", "bias": "all", "dropout": 0.0}
 ONE_WAY = {"directions": 1, "dropout": 0.0}
+AS_GPT2 = {"position": "learned", "norm": "layer", "feed": "gelu", "bias": "all", "dropout": 0.0}
+AS_VIT = {"stem": "patches", "position": "learned", "pool": "class", "dropout": 0.0}
 
 PEERS: dict[str, Peer] = {
+    "convnext": Peer(_convnext, CONVNEXT, {"dropout": 0.0}, side=96),
     "decoder": Peer(_gpt2, GPT2, AS_GPT2, "text", language=True),
-    "resnet": Peer(_resnet, RESNET),
-    "vit": Peer(_vit, VIT, {"dropout": 0.0}),
+    "encoder": Peer(Encoder, ENCODER, {"position": "learned", "dropout": 0.0}, "text"),
+    "gru": Peer(_recurrent(nn.GRU), LSTM, ONE_WAY, "text"),
     "lstm": Peer(_recurrent(nn.LSTM), LSTM, ONE_WAY, "text"),
+    "mingru": Peer(_recurrent(nn.LSTM, packed=False), {}, ONE_WAY, "text"),
+    "resnet": Peer(_resnet, RESNET, {"dropout": 0.0}),
     "rnn": Peer(_recurrent(nn.RNN), LSTM, ONE_WAY, "text"),
-    "mingru": Peer(_recurrent(nn.LSTM, packed=False), {}, {"dropout": 0.0}, "text"),
-}  # fmt: skip
+    "vit": Peer(_vit, VIT, AS_VIT),
+}
+
+
+def data_for(architecture: str) -> Spec:
+    """The reference data on which an architecture meets its peer; without one, of the first modality it serves."""
+    peer = PEERS.get(architecture)
+    if peer is None:
+        return reference(registry.find(architecture).modalities[0])
+    spec = reference(peer.modality)
+    return replace(spec, shape=(3, peer.side, peer.side)) if peer.modality == "image" else spec
 
 
 def pair(
-    architecture: str, size: str, spec: Spec, settings: Mapping[str, Any] | None = None, peer: Peer | None = None
+    architecture: str, size: str, spec: Spec, settings: Mapping[str, Any] | None = None
 ) -> tuple[nn.Module, nn.Module | None]:
     """Our network and its peer's, with our weights in both; None where there is no peer.
 
     Args:
-        settings: more of ours than the peer's.
-        peer: None: the architecture's in `PEERS`.
+        settings: of ours, besides those of the peer.
     """
-    peer = peer or PEERS.get(architecture)
+    peer = PEERS.get(architecture)
     settings = {**(peer.settings if peer else {}), **(settings or {})}
-    ours: nn.Module = build(architecture, size, Classify(), spec, settings)
+    model = build(architecture, size, Classify(), spec, settings)
     if peer is None:
-        return ours, None
-    if peer.language:
-        ours = Language(ours.backbone)
+        return model, None
+    ours = Language(model.backbone) if peer.language else model
     theirs = peer.make(registry.find(architecture).configure(size, settings), spec)
     if peer.names:
         hand_over(ours, theirs, peer.names)
@@ -211,6 +264,8 @@ def hand_over(ours: nn.Module, theirs: nn.Module, names: Mapping[str, str]) -> N
         for pattern, replacement in names.items():
             mine = re.sub(pattern, replacement, mine)
         mine, _, part = mine.partition("#")
+        if mine not in weights:
+            raise KeyError(f"their {name} is our {mine}, which there is not")
         weight = weights[mine].chunk(3)[int(part)] if part else weights[mine]
         owner = theirs.get_submodule(name.rpartition(".")[0])
         if type(owner).__name__ == "Conv1D" and weight.ndim == 2:  # GPT-2's matrices stand the other way round

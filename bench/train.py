@@ -58,6 +58,7 @@ RAGGED_BATCHES = 32
 class Work:
     """What the two sides train on: each pass is over the same items, in batches of its own."""
 
+    architecture: str
     ours: nn.Module
     theirs: nn.Module
     batches: list[Batch]
@@ -83,7 +84,7 @@ def same(architecture: str, size: str, data: tuple[Spec, Batch], settings: Mappi
     spec, batch = data
     ours, theirs = pair(architecture, size, spec, settings)
     assert theirs is not None
-    return Work(ours, theirs, [batch], [batch])
+    return Work(architecture, ours, theirs, [batch], [batch])
 
 
 def decoder() -> Work:
@@ -121,7 +122,7 @@ def lstm() -> Work:
     batches = [stream[number] for number in range(RAGGED_BATCHES)]
     items = np.concatenate([batch.items for batch in batches if batch.items is not None])
     order = np.random.default_rng(0).permutation(items).reshape(RAGGED_BATCHES, -1)
-    return Work(ours, theirs, batches, [dataset.batch(rows) for rows in order])
+    return Work("lstm", ours, theirs, batches, [dataset.batch(rows) for rows in order])
 
 
 @dataclass(frozen=True)
@@ -200,10 +201,12 @@ def measure(name: str, threads: int, number: int, seconds: float) -> Iterator[En
         work = comparison.make()
         entry: Entry = {"what": comparison.what, "unit": comparison.unit, "threads": threads}
         entry |= {"bar": comparison.bar, "ceiling_bar": comparison.ceiling, "params": params(work.ours)}
-        entry["difference"] = difference(work.ours, work.theirs, work.batches[0]) if PEERS[name].names else None
+        entry["difference"] = (
+            difference(work.ours, work.theirs, work.batches[0]) if PEERS[work.architecture].names else None
+        )
         entry["items"] = sum(count(batch, comparison.unit) for batch in work.batches)
         entry["macs"] = sum(macs_of(work.ours, batch) for batch in work.batches)
-        ours = make_optimiser(work.ours, make({"model": name, "optimiser": {"lr": LEARNING_RATE}}))
+        ours = make_optimiser(work.ours, make({"model": work.architecture, "optimiser": {"lr": LEARNING_RATE}}))
         theirs = torch.optim.AdamW(work.theirs.parameters(), lr=LEARNING_RATE)
         gemm, operations = products()
         sides = {
