@@ -79,10 +79,10 @@ def texts(rows: int, steps: int, ragged: bool) -> tuple[Spec, Batch]:
     return spec, Batch(tokens, mask, torch.randint(10, (rows,)))
 
 
-def same(architecture: str, size: str, data: tuple[Spec, Batch], settings: Mapping[str, Any]) -> Work:
-    """One batch, the same for both."""
+def same(architecture: str, data: tuple[Spec, Batch], settings: Mapping[str, Any]) -> Work:
+    """One batch, the same for both; `settings` name every size."""
     spec, batch = data
-    ours, theirs = pair(architecture, size, spec, settings)
+    ours, theirs = pair(architecture, "nano", spec, settings)
     assert theirs is not None
     return Work(architecture, ours, theirs, [batch], [batch])
 
@@ -91,32 +91,32 @@ def decoder() -> Work:
     spec, batch = texts(8, 257, ragged=False)
     batch = Batch(batch.input[:, :-1], target=batch.input[:, 1:])
     settings = {"dim": 384, "depth": 6, "num_heads": 6, "hidden_dim": 1536}
-    return same("decoder", "small", (spec, batch), settings)
+    return same("decoder", (spec, batch), settings)
 
 
 def resnet() -> Work:
     settings = {"channels": (64, 128, 256, 512), "depths": (2, 2, 2, 2), "bottleneck": False}
-    return same("resnet", "small", images(64, 32), settings)
+    return same("resnet", images(64, 32), settings)
 
 
 def vit() -> Work:
-    return same("vit", "tiny", images(64, 32), {"dim": 192, "depth": 12, "num_heads": 3, "hidden_dim": 768})
+    return same("vit", images(64, 32), {"dim": 192, "depth": 12, "num_heads": 3, "hidden_dim": 768})
 
 
 def mingru() -> Work:
-    return same("mingru", "tiny", texts(64, 128, ragged=True), {"dim": 256, "depth": 1})
+    return same("mingru", texts(64, 128, ragged=True), {"dim": 256, "depth": 1})
 
 
 def mamba2() -> Work:
     spec, batch = texts(8, 257, ragged=False)
     batch = Batch(batch.input[:, :-1], target=batch.input[:, 1:])
-    return same("mamba2", "tiny", (spec, batch), {"dim": 256, "depth": 4})
+    return same("mamba2", (spec, batch), {"dim": 256, "depth": 4})
 
 
 def lstm() -> Work:
     """Real texts: ours in the batches of its stream, theirs packed, in random order."""
     dataset = prepare(open_source("languages"))
-    ours, theirs = pair("lstm", "tiny", dataset.spec, {"dim": 256, "depth": 1})
+    ours, theirs = pair("lstm", "nano", dataset.spec, {"dim": 256, "depth": 1})
     assert theirs is not None
     stream = Stream(dataset, 64, seed=0)
     batches = [stream[number] for number in range(RAGGED_BATCHES)]
