@@ -33,7 +33,7 @@ class Peer:
     Attributes:
         make: our config, the data → their network, from a batch to logits.
         names: pattern in their names of weights → ours, all applied in this order; `#1` at the end is the second of
-            three equal parts of ours. Empty: their network is another, and only its speed is compared.
+            three equal parts of ours, `+` joins several. Empty: theirs is another network, only speeds are compared.
         settings: of ours, that make it the network that theirs is.
         side: of pictures, at which both begin alike.
         language: both predict the next token, instead of a class.
@@ -149,6 +149,17 @@ def _vit(config: Any, spec: Spec) -> nn.Module:
     return Theirs(ViTForImageClassification(theirs), "pixel_values")
 
 
+def _mamba2(config: Any, spec: Spec) -> nn.Module:
+    from transformers import Mamba2Config, Mamba2ForCausalLM
+
+    theirs = Mamba2Config(
+        vocab_size=spec.vocab_size, hidden_size=config.dim, num_hidden_layers=config.depth, head_dim=config.head_dim,
+        num_heads=2 * config.dim // config.head_dim, state_size=config.state_dim, n_groups=config.num_groups,
+        conv_kernel=config.kernel_size, tie_word_embeddings=True, eos_token_id=0,
+    )  # fmt: skip
+    return Theirs(Mamba2ForCausalLM(theirs), "input_ids")
+
+
 def _convnext(config: Any, spec: Spec) -> nn.Module:
     from transformers import ConvNextConfig, ConvNextForImageClassification
 
@@ -190,6 +201,14 @@ ENCODER = {
     r"self_attn\.out_proj": "attention.out", r"norm1": "attention_norm", r"norm2": "feed_norm",
     r"linear1": "feed.widen", r"linear2": "feed.narrow",
 }  # fmt: skip
+MAMBA2 = {
+    r"network\.backbone\.embeddings": "backbone.embed.project", r"network\.backbone\.norm_f": "backbone.norm",
+    r"network\.backbone\.layers": "backbone.blocks",
+    r"^(.*)mixer\.in_proj\.weight": r"\1mixer.gate.weight+\1mixer.enter.weight+\1mixer.dt.weight",
+    r"mixer\.dt_bias": "mixer.dt.bias", r"mixer\.A_log": "mixer.log_a", r"mixer\.D": "mixer.d",
+    r"mixer\.conv1d": "mixer.conv", r"mixer\.norm\.weight": "mixer.scale", r"mixer\.out_proj": "mixer.leave",
+    r"mixer\.": "mixers.0.",
+}  # fmt: skip
 CONVNEXT = {
     r"network\.convnext\.(encoder\.)?": "backbone.", r"embeddings\.patch_embeddings": "stem.conv",
     r"embeddings\.layernorm": "stem_norm", r"downsampling_layer\.0": "norm", r"downsampling_layer\.1": "shrink.conv",
@@ -211,6 +230,7 @@ PEERS: dict[str, Peer] = {
     "encoder": Peer(Encoder, ENCODER, {"position": "learned", "dropout": 0.0}, "text"),
     "gru": Peer(_recurrent(nn.GRU), LSTM, ONE_WAY, "text"),
     "lstm": Peer(_recurrent(nn.LSTM), LSTM, ONE_WAY, "text"),
+    "mamba2": Peer(_mamba2, MAMBA2, ONE_WAY, "text", language=True),
     "mingru": Peer(_recurrent(nn.LSTM, packed=False), {}, ONE_WAY, "text"),
     "resnet": Peer(_resnet, RESNET, {"dropout": 0.0}),
     "rnn": Peer(_recurrent(nn.RNN), LSTM, ONE_WAY, "text"),
@@ -258,15 +278,16 @@ def hand_over(ours: nn.Module, theirs: nn.Module, names: Mapping[str, str]) -> N
         parameter.add_(0.02 * torch.randn_like(parameter))
     weights = ours.state_dict()
     # Tied weights stand once among the parameters.
-    known = {**dict(theirs.named_parameters()), **dict(theirs.named_buffers())}
-    for name, value in known.items():
+    for name, value in (*theirs.named_parameters(), *theirs.named_buffers()):
         mine = name
         for pattern, replacement in names.items():
             mine = re.sub(pattern, replacement, mine)
         mine, _, part = mine.partition("#")
-        if mine not in weights:
-            raise KeyError(f"their {name} is our {mine}, which there is not")
-        weight = weights[mine].chunk(3)[int(part)] if part else weights[mine]
+        if missing := [one for one in mine.split("+") if one not in weights]:
+            raise KeyError(f"their {name} is our {missing[0]}, which there is not")
+        weight = torch.cat([weights[one] for one in mine.split("+")])
+        if part:
+            weight = weight.chunk(3)[int(part)]
         owner = theirs.get_submodule(name.rpartition(".")[0])
         if type(owner).__name__ == "Conv1D" and weight.ndim == 2:  # GPT-2's matrices stand the other way round
             weight = weight.T

@@ -110,7 +110,7 @@ def mingru() -> Work:
 def mamba2() -> Work:
     spec, batch = texts(8, 257, ragged=False)
     batch = Batch(batch.input[:, :-1], target=batch.input[:, 1:])
-    return same("mamba2", (spec, batch), {"dim": 256, "depth": 4})
+    return same("mamba2", (spec, batch), {"dim": 256, "depth": 4, "head_dim": 64, "state_dim": 64})
 
 
 def lstm() -> Work:
