@@ -283,9 +283,10 @@ def hand_over(ours: nn.Module, theirs: nn.Module, names: Mapping[str, str]) -> N
         for pattern, replacement in names.items():
             mine = re.sub(pattern, replacement, mine)
         mine, _, part = mine.partition("#")
-        if missing := [one for one in mine.split("+") if one not in weights]:
+        wanted = mine.split("+")
+        if missing := [one for one in wanted if one not in weights]:
             raise KeyError(f"their {name} is our {missing[0]}, which there is not")
-        weight = torch.cat([weights[one] for one in mine.split("+")])
+        weight = torch.cat([weights[one] for one in wanted]) if len(wanted) > 1 else weights[mine]
         if part:
             weight = weight.chunk(3)[int(part)]
         owner = theirs.get_submodule(name.rpartition(".")[0])
