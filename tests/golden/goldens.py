@@ -52,7 +52,7 @@ def nominal_counts(architecture: Architecture, modality: Modality) -> dict[str, 
 def losses(architecture: Architecture, modality: Modality) -> list[float]:
     """The losses of five training steps at nano on the nominal data, on one thread."""
     dataset = prepare(nominal_source(modality))
-    recipe = resolve(make({"model": architecture.name, "steps": STEPS, "batch_size": 8}), dataset)
+    recipe = resolve(make({"model": architecture.name, "steps": STEPS, "batch_size": 8, "augment": False}), dataset)
     made: list[float] = []
 
     def note(trainer: Trainer) -> bool:

@@ -24,7 +24,8 @@ class Batch:
     Attributes:
         input: images (B C Y X), series (B T C) or token ids (B T).
         mask: (B T), True where a step is real; None where nothing is padded. Padding is on the right.
-        target: (B), class numbers; None when the answer is not known.
+        target: (B), class numbers; None when the answer is not known. In training also (B K), each class's share of an
+            item mixed from several, which sum to 1.
         items: (B), the row numbers of the items in their data set; None outside a data set.
     """
 

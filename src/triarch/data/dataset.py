@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
 from typing import BinaryIO
 
@@ -16,6 +17,7 @@ from triarch.core.files import write_text
 from triarch.core.progress import Report, silent
 from triarch.core.spec import Spec, Target
 from triarch.core.types import Batch
+from triarch.data.augment.mirror import MOST_ITEMS, Mirror, mirror
 from triarch.data.cache import kept
 from triarch.data.preprocess import LONGEST_TEXT, Preprocessor, collate
 from triarch.data.source import Source, check_learnable
@@ -52,6 +54,12 @@ class Dataset:
     def longest(self) -> NDArray[np.int64]:
         """The row number of the longest item, (1)."""
         return np.array([self.lengths.argmax()])
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        """Whether left and right of its images can be exchanged, told from the training split."""
+        rows = np.random.default_rng(0).permutation(self.splits["train"])[:MOST_ITEMS]
+        return mirror(self.batch(rows).input, self.source.labels[rows])
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order."""

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from triarch.core.types import Batch
+from triarch.data.augment.augmenter import Augmenter
 from triarch.data.dataset import Dataset
 
 BATCHES_PER_BUCKET = 32
@@ -25,10 +26,13 @@ class Stream(TorchDataset[Batch]):
 
     Args:
         batch_size: items of a batch; the split's size where that is less.
+        augment: varies each batch; None: items come as they are.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int, seed: int, split: str = "train") -> None:
-        self.dataset = dataset
+    def __init__(
+        self, dataset: Dataset, batch_size: int, seed: int, split: str = "train", augment: Augmenter | None = None
+    ) -> None:
+        self.dataset, self.augment = dataset, augment
         self.items = dataset.rows(split)
         self.batch_size = min(batch_size, len(self.items))
         self.seed = seed
@@ -37,7 +41,8 @@ class Stream(TorchDataset[Batch]):
 
     def __getitem__(self, number: int) -> Batch:
         epoch, position = divmod(number, self.per_epoch)
-        return self.dataset.batch(self._epoch(epoch)[position])
+        batch = self.dataset.batch(self._epoch(epoch)[position])
+        return batch if self.augment is None else self.augment(batch, self.seed, number)
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name != "_epoch"}

@@ -44,7 +44,7 @@ class Classify:
         return Head(shape.pooled_dim, spec.num_classes)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
-        """Mean cross-entropy in nats of logits (B K)."""
+        """Mean cross-entropy in nats of logits (B K); the target is class numbers (B) or their shares (B K)."""
         assert batch.target is not None
         return F.cross_entropy(output, batch.target)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from triarch.core.errors import InputError, near
 
@@ -40,6 +40,32 @@ class Schedule(_Part):
     steps: int | None = Field(None, ge=1)
 
 
+class Augment(_Part):
+    """How training batches are varied: a strength each, 0 is off, None the default of the data's modality.
+
+    Images: `crop` shifts by up to this share of a side, `flip` and `erase` are probabilities, `mixup` and `cutmix` the
+    alpha of their Beta distribution. Text: `token_dropout` is the share of tokens that become unknown. Series:
+    `time_warp` and `magnitude_warp` bend time and values smoothly, `jitter` adds noise, in standard deviations. `false`
+    in place of the whole part switches all off.
+    """
+
+    after: int | None = Field(None, ge=0)
+    crop: float | None = Field(None, ge=0, le=0.5)
+    flip: float | None = Field(None, ge=0, le=1)
+    erase: float | None = Field(None, ge=0, le=1)
+    mixup: float | None = Field(None, ge=0, le=10)
+    cutmix: float | None = Field(None, ge=0, le=10)
+    token_dropout: float | None = Field(None, ge=0, le=0.9)
+    time_warp: float | None = Field(None, ge=0, le=2)
+    magnitude_warp: float | None = Field(None, ge=0, le=2)
+    jitter: float | None = Field(None, ge=0, le=2)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_off(cls, entries: Any) -> Any:
+        return dict.fromkeys(cls.model_fields, 0.0) if entries is False else entries
+
+
 class Recipe(_Part):
     """A training; see the parts for theirs.
 
@@ -69,6 +95,7 @@ class Recipe(_Part):
     batch_size: int = Field(64, ge=1)
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()
+    augment: Augment = Augment()
     clip: float | None = Field(1.0, gt=0)
     average: float | None = Field(None, gt=0, lt=1)
     checkpoint_seconds: float = Field(10.0, ge=0)
@@ -145,7 +172,7 @@ def _explain(error: ValidationError) -> InputError:
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        parts: dict[str, type[_Part]] = {"optimiser": Optimiser, "schedule": Schedule}
+        parts: dict[str, type[_Part]] = {"optimiser": Optimiser, "schedule": Schedule, "augment": Augment}
         known = parts.get(str(first["loc"][0]), Recipe) if len(first["loc"]) > 1 else Recipe
         return InputError(f"recipe: unknown key {place!r}", near(str(first["loc"][-1]), known.model_fields))
     return InputError(f"recipe: {place}: {first['msg']}, not {first['input']!r}")

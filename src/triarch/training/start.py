@@ -11,6 +11,7 @@ from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.core.progress import Report, silent
 from triarch.core.spec import Spec
+from triarch.data.augment.augmenter import Augmenter, Strengths, usual
 from triarch.data.dataset import Dataset
 from triarch.data.open import open_source
 from triarch.data.source import Source
@@ -19,7 +20,7 @@ from triarch.model import build
 from triarch.models import registry
 from triarch.tasks.task import Task
 from triarch.training.loop import Diverged, Trainer
-from triarch.training.recipe import Recipe
+from triarch.training.recipe import Augment, Recipe
 
 TIMED_STEPS = 6
 GAIN = 1.5
@@ -40,10 +41,10 @@ def open_data(data: Any, recipe: Recipe, report: Report = silent, spec: Spec | N
 
 
 def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
-    """The recipe with nothing left to choose: the size named, the learning rate filled in, epochs counted in steps.
+    """The recipe with nothing left to choose: size, learning rate and augmentation filled in, epochs counted in steps.
 
     Raises:
-        InputError: unknown model, or other data than the recipe was made for.
+        InputError: unknown model, other data than the recipe was made for, or augmentation for another modality.
     """
     fingerprint = dataset.spec.fingerprint
     if recipe.fingerprint not in (None, fingerprint):
@@ -52,7 +53,9 @@ def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
             "bring that data back, or train anew",
         )
     architecture, size = registry.parse(recipe.model)
-    changes: dict[str, Any] = {"model": f"{architecture.name}/{size}", "fingerprint": fingerprint}
+    changes: dict[str, Any] = {
+        "model": f"{architecture.name}/{size}", "fingerprint": fingerprint, "augment": _augment(recipe, dataset),
+    }  # fmt: skip
     if recipe.optimiser.lr is None:
         changes["optimiser"] = recipe.optimiser.model_copy(update={"lr": architecture.learning_rate})
     if recipe.epochs is not None:
@@ -65,8 +68,10 @@ def start(recipe: Recipe, dataset: Dataset, task: Task) -> Trainer:
     """A trainer for a resolved recipe. Weights are drawn from torch's generator, which is seeded by the caller."""
     architecture, _, size = recipe.model.partition("/")
     model = build(architecture, size, task, dataset.spec, recipe.settings)
-    dataset = dataset.folded(recipe.fold)
-    return Trainer(model, task, Stream(dataset, recipe.batch_size, recipe.seed), recipe)
+    strengths = Strengths(**recipe.augment.model_dump(exclude_none=True))
+    augment = Augmenter(strengths, dataset)
+    stream = Stream(dataset.folded(recipe.fold), recipe.batch_size, recipe.seed, augment=augment)
+    return Trainer(model, task, stream, recipe)
 
 
 def step_seconds(recipe: Recipe, dataset: Dataset, task: Task, threads: int, patience: float = 0.5) -> float:
@@ -104,3 +109,18 @@ def finished(trainer: Trainer) -> Recipe:
     changes: dict[str, Any] = {"steps": planned} if trainer.total else {"steps": None, "decay": 0.0}
     schedule = trainer.recipe.schedule.model_copy(update=changes)
     return trainer.recipe.model_copy(update={"steps": trainer.step, "seconds": None, "schedule": schedule})
+
+
+def _augment(recipe: Recipe, dataset: Dataset) -> Augment:
+    """The default where a strength is left open; what other modalities have stays as it was given."""
+    if recipe.fingerprint is not None and "augment" not in recipe.model_fields_set:
+        return Augment.model_validate(False)  # resolved before there was augmentation
+    default = usual(dataset)
+    for name, value in recipe.augment:
+        if value and name not in default:
+            raise InputError(
+                f"augment.{name} serves no {dataset.spec.modality}, which {dataset.spec.name} holds",
+                f"leave it out; there are {', '.join(default)}",
+            )
+    open_ones = {name: value for name, value in default.items() if getattr(recipe.augment, name) is None}
+    return recipe.augment.model_copy(update=open_ones)

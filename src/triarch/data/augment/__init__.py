@@ -1,0 +1,1 @@
+"""Variations of training batches: whole batches at once, each a function of its random numbers."""
