@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from triarch.core.types import Batch
 
@@ -17,30 +19,34 @@ ERASED, FLATTEST = (0.02, 0.33), np.log(10 / 3)
 
 def crop(batch: Batch, random: Generator, share: float) -> Batch:
     """Each image shifted by up to `share` of its sides; what comes in at the border is the image mirrored."""
-    images, channels, rows, columns = batch.input.shape
-    farthest = [min(round(share * side), side - 1) for side in (rows, columns)]
-    if not any(farthest):
+    images, _, rows, columns = batch.input.shape
+    down, right = (min(round(share * side), side - 1) for side in (rows, columns))
+    if down == right == 0:
         return batch
-    y, x = (_shifted(side, most, images, random) for side, most in zip((rows, columns), farthest))
-    pixels = torch.from_numpy((y[:, :, None] * columns + x[:, None, :]).reshape(images, 1, -1))
-    moved = batch.input.flatten(2).gather(2, pixels.expand(-1, channels, -1))
-    return replace(batch, input=moved.view(batch.input.shape))
+    padded = F.pad(batch.input, (right, right, down, down), mode="reflect").numpy()
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), axis=(2, 3))
+    y, x = (random.integers(0, 2 * most + 1, images) for most in (down, right))
+    return replace(batch, input=torch.from_numpy(windows[np.arange(images), :, y, x]))
 
 
 def flip(batch: Batch, random: Generator, probability: float) -> Batch:
     """Left and right exchanged."""
-    chosen = torch.from_numpy(random.random(len(batch)) < probability)
-    return replace(batch, input=torch.where(chosen[:, None, None, None], batch.input.flip(3), batch.input))
+    chosen = np.flatnonzero(random.random(len(batch)) < probability)
+    images = batch.input.numpy().copy()
+    images[chosen] = images[chosen, :, :, ::-1]
+    return replace(batch, input=torch.from_numpy(images))
 
 
 def erase(batch: Batch, random: Generator, probability: float) -> Batch:
     """A rectangle of 2 to 33% of the image, anywhere in it, set to the mean (Zhong et al. 2017, arXiv 1708.04896)."""
-    images, _, rows, columns = batch.input.shape
-    area = random.uniform(*ERASED, images) * rows * columns
-    tall = np.exp(random.uniform(-FLATTEST, FLATTEST, images))
+    rows, columns = batch.input.shape[2:]
+    chosen = np.flatnonzero(random.random(len(batch)) < probability)
+    area = random.uniform(*ERASED, len(chosen)) * rows * columns
+    tall = np.exp(random.uniform(-FLATTEST, FLATTEST, len(chosen)))
     box = _boxes(np.sqrt(area * tall), np.sqrt(area / tall), rows, columns, random)
-    box &= (random.random(images) < probability)[:, None, None]
-    return replace(batch, input=batch.input.masked_fill(torch.from_numpy(box)[:, None], 0.0))
+    images = batch.input.numpy().copy()
+    images[chosen] = np.where(box[:, None], np.float32(0), images[chosen])
+    return replace(batch, input=torch.from_numpy(images))
 
 
 def mix(batch: Batch, random: Generator, mixup: float, cutmix: float, num_classes: int) -> Batch:
@@ -51,22 +57,22 @@ def mix(batch: Batch, random: Generator, mixup: float, cutmix: float, num_classe
     are on, each batch gets one of them, by lot.
 
     Args:
-        mixup, cutmix: alpha of Beta(alpha, alpha), from which each image's share is drawn; 0: off.
+        mixup, cutmix: alpha of Beta(alpha, alpha), from which the share of the other is drawn; 0: off.
     """
     pasted = bool(cutmix) and not (mixup and random.random() < 0.5)
     alpha = cutmix if pasted else mixup
     images, _, rows, columns = batch.input.shape
-    given = random.beta(alpha, alpha, images)
+    share = random.beta(alpha, alpha, (images, 1, 1))
     other = torch.from_numpy(random.permutation(images))
     if pasted:
-        side = np.sqrt(given)
-        box = _boxes(side * rows, side * columns, rows, columns, random)
-        mixed = torch.where(torch.from_numpy(box)[:, None], batch.input[other], batch.input)
-        given = box.mean(axis=(1, 2))
-    else:
-        mixed = _between(batch.input, batch.input[other], given)
+        side = np.sqrt(share[:, 0, 0])
+        share = _boxes(side * rows, side * columns, rows, columns, random)
     target = shares(batch, num_classes)
-    return replace(batch, input=mixed, target=_between(target, target[other], given))
+    return replace(
+        batch,
+        input=_between(batch.input, batch.input.index_select(0, other), share[:, None]),
+        target=_between(target, target[other], share.mean(axis=(1, 2))[:, None]),
+    )
 
 
 def shares(batch: Batch, num_classes: int) -> Tensor:
@@ -74,19 +80,13 @@ def shares(batch: Batch, num_classes: int) -> Tensor:
     assert batch.target is not None
     if batch.target.is_floating_point():
         return batch.target
-    return torch.nn.functional.one_hot(batch.target, num_classes).float()
+    return F.one_hot(batch.target, num_classes).float()
 
 
-def _between(own: Tensor, other: Tensor, given: NDArray[np.float64]) -> Tensor:
-    """(1 - given) own + given other, with one share an item."""
-    share = torch.from_numpy(given.astype(np.float32)).view(-1, *[1] * (own.ndim - 1))
-    return own * (1 - share) + other * share
-
-
-def _shifted(side: int, most: int, images: int, random: Generator) -> NDArray[np.int64]:
-    """Which row (or column) comes to each place after a shift of up to `most`, mirrored at the ends: (B, side)."""
-    place = np.abs(np.arange(side) + random.integers(-most, most + 1, (images, 1)))
-    return np.asarray((side - 1) - np.abs(side - 1 - place))
+def _between(own: Tensor, other: Tensor, share: NDArray[Any]) -> Tensor:
+    """(1 - share) own + share other."""
+    given = torch.from_numpy(share.astype(np.float32))
+    return (own * (1 - given)).add_(other * given)
 
 
 def _boxes(
