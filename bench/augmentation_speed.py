@@ -1,6 +1,7 @@
 """Augmentation of whole batches against the same functions item by item, and against a loop written by hand.
 
-The three in turns in one process, on one thread, in seconds of that thread, so that other work on the machine counts little.
+The three in turns in one process, on one thread, in seconds of that thread, so that other work on the machine counts
+little.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def cutmix_loop(images: torch.Tensor, random: Generator) -> torch.Tensor:
 def series_loop(batch: torch.Tensor, random: Generator) -> torch.Tensor:
     """Time warp, magnitude warp and jitter, by `numpy.interp`."""
     varied, x = [], batch.numpy()
-    steps, channels = x.shape[1:]
+    steps = x.shape[1]
     places, knots = np.arange(steps), np.linspace(0, steps - 1, 4)
     for series in x:
         passed = np.cumsum(np.exp(0.1 * np.interp(places, knots, random.standard_normal(4))))

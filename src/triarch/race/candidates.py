@@ -24,7 +24,7 @@ from triarch.tasks.task import Task
 
 # What safetensors writes about one tensor, its name included, is well below this.
 BYTES_PER_TENSOR = 200
-RECIPE_BYTES = 2_048
+RECIPE_BYTES = 3_072
 FIRST_SIZES = ("micro", "classic", "nano", "tiny", "small", "base", "large")
 
 

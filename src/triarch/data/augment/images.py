@@ -62,7 +62,7 @@ def mix(batch: Batch, random: Generator, mixup: float, cutmix: float, num_classe
     pasted = bool(cutmix) and not (mixup and random.random() < 0.5)
     alpha = cutmix if pasted else mixup
     images, _, rows, columns = batch.input.shape
-    share = random.beta(alpha, alpha, (images, 1, 1))
+    share: NDArray[Any] = random.beta(alpha, alpha, (images, 1, 1))
     other = torch.from_numpy(random.permutation(images))
     if pasted:
         side = np.sqrt(share[:, 0, 0])
