@@ -1,7 +1,6 @@
 """Augmentation of whole batches against the same functions item by item, and against a loop written by hand.
 
-The three in turns in one process, on one thread, in seconds of that thread, so that other work on the machine counts
-little.
+The three in turns in one process, on one thread, in its own seconds, so that other work on the machine counts little.
 """
 
 from __future__ import annotations

@@ -56,8 +56,15 @@ def test_a_resolved_recipe_says_what_is_done(modality):
     resolved = recipe(modality)
     given = {name for name, value in resolved.augment if value is not None}
     assert given == FIELDS[modality] | {"after"}
-    assert {name: getattr(resolved.augment, name) for name in given} == usual(DATA[modality])
+    assert {name: getattr(resolved.augment, name) for name in given} == usual(DATA[modality], 4)
+    assert resolved.augment.after == 300
     assert resolve(resolved, DATA[modality]) == resolved
+
+
+def test_the_first_passes_are_plain():
+    assert usual(DATA["text"], 1000)["after"] == 2000
+    assert recipe("text", batch_size=1).augment.after == 300
+    assert recipe("text", "augment.after=0").augment.after == 0
 
 
 def test_one_is_switched_off_and_all_are():
@@ -139,7 +146,7 @@ def test_a_race_trains_with_the_default_and_scores_items_as_they_are(modality):
     dataset = DATA[modality]
     base = Options().recipe().model_copy(update={"model": "rnn/nano"})
     trial = Trial(base, dataset, Classify())
-    assert {name: value for name, value in trial.recipe.augment if value is not None} == usual(dataset)
+    assert {name: value for name, value in trial.recipe.augment if value is not None} == usual(dataset, 1)
     rows = dataset.rows("select")
     before = trial.scores(rows).metrics["loss"]
     trial.run(0.2, finish=False)

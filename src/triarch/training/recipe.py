@@ -43,7 +43,7 @@ class Schedule(_Part):
 class Augment(_Part):
     """How training batches are varied: a strength each, 0 is off, None the default of the data's modality.
 
-    The first batches, `after` of them, stay as they are. Images: `crop` shifts by up to this share of a side, `flip`
+    `after` batches at the beginning stay as they are. Images: `crop` shifts by up to this share of a side, `flip`
     and `erase` are probabilities, `mixup` and `cutmix` the alpha of their Beta distribution. Text: `token_dropout` is
     the share of tokens that become unknown. Series: `time_warp` and `magnitude_warp` bend time and values smoothly,
     `jitter` adds noise, in standard deviations. `false` in place of the whole part switches all off.

@@ -53,13 +53,14 @@ def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
             "bring that data back, or train anew",
         )
     architecture, size = registry.parse(recipe.model)
+    per_epoch = Stream(dataset, recipe.batch_size, recipe.seed).per_epoch
     changes: dict[str, Any] = {
-        "model": f"{architecture.name}/{size}", "fingerprint": fingerprint, "augment": _augment(recipe, dataset),
+        "model": f"{architecture.name}/{size}", "fingerprint": fingerprint,
+        "augment": _augment(recipe, dataset, per_epoch),
     }  # fmt: skip
     if recipe.optimiser.lr is None:
         changes["optimiser"] = recipe.optimiser.model_copy(update={"lr": architecture.learning_rate})
     if recipe.epochs is not None:
-        per_epoch = Stream(dataset, recipe.batch_size, recipe.seed).per_epoch
         changes |= {"steps": max(1, round(recipe.epochs * per_epoch)), "epochs": None}
     return recipe.model_copy(update=changes)
 
@@ -111,11 +112,11 @@ def finished(trainer: Trainer) -> Recipe:
     return trainer.recipe.model_copy(update={"steps": trainer.step, "seconds": None, "schedule": schedule})
 
 
-def _augment(recipe: Recipe, dataset: Dataset) -> Augment:
+def _augment(recipe: Recipe, dataset: Dataset, per_epoch: int) -> Augment:
     """The default where a strength is left open; what other modalities have stays as it was given."""
     if recipe.fingerprint is not None and "augment" not in recipe.model_fields_set:
         return Augment.model_validate(False)  # resolved before there was augmentation
-    default = usual(dataset)
+    default = usual(dataset, per_epoch)
     for name, value in recipe.augment:
         if value and name not in default:
             raise InputError(

@@ -37,17 +37,24 @@ class Strengths:
 
 
 # What earned its place, and what did not, is in bench/LOG.md.
-AFTER = 300
+FEWEST, PASSES = 300, 2
 USUAL: dict[Modality, dict[str, float]] = {
     "image": {"crop": 0.05, "flip": 0.5, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0},
-    "text": {"token_dropout": 0.05},
-    "series": {"time_warp": 0.1, "magnitude_warp": 0.1, "jitter": 0.05},
+    "text": {"token_dropout": 0.1},
+    "series": {"time_warp": 0.2, "magnitude_warp": 0.1, "jitter": 0.0},
 }
 
 
-def usual(dataset: Dataset) -> dict[str, float]:
-    """The default strength of each variation that there is for the data; flips where `Dataset.mirror` allows them."""
-    strengths = {"after": AFTER, **USUAL[dataset.spec.modality]}
+def usual(dataset: Dataset, per_epoch: int) -> dict[str, float]:
+    """The default of each strength that there is for the data.
+
+    Nothing is varied in the first two passes over the data and the first 300 batches: a network that has hardly seen
+    the items learns more from them as they are. Images are mirrored where `Dataset.mirror` allows it.
+
+    Args:
+        per_epoch: batches of a pass.
+    """
+    strengths = {"after": max(FEWEST, PASSES * per_epoch), **USUAL[dataset.spec.modality]}
     if "flip" in strengths and not dataset.mirror.keeps_label:
         strengths["flip"] = 0.0
     return strengths
