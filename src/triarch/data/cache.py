@@ -80,8 +80,12 @@ class Draft:
         if self._dtype is None:
             self._dtype, self._shape = content.dtype, content.shape
             self._same = not isinstance(item, str)
-        if content.shape[1:] != self._shape[1:]:
-            raise InputError(f"{self.where(len(self))} has shape {content.shape}, others {self._shape}")
+        if (content.shape[1:], content.dtype) != (self._shape[1:], self._dtype):
+            raise InputError(
+                f"{self.where(len(self))} has shape {content.shape} and type {content.dtype}, others {self._shape} and"
+                f" {self._dtype}",
+                "bring all to one",
+            )
         self._same &= content.shape == self._shape
         self.labels.add(label)
         self._hashes.add([item])
@@ -130,12 +134,25 @@ def cache_folder() -> Path:
 
 
 def stamp(files: Iterable[Path]) -> str:
-    """Changes when one of the files does: their paths, sizes and times."""
+    """Changes when one of the files does: their paths, sizes and times.
+
+    Raises:
+        InputError: a file is not there.
+    """
     digest = blake2b(digest_size=12)
     for file in files:
-        state = file.stat()
-        digest.update(f"{file}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
+        try:
+            state = os.stat(file)
+        except OSError as error:
+            raise InputError(f"{file} cannot be read: {error.strerror}", "mend it, or take it out") from error
+        digest.update(os.fsencode(os.path.abspath(file)))
+        digest.update(f"\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
     return digest.hexdigest()
+
+
+def held(place: Path, files: Iterable[Path], asked: object) -> Source | None:
+    """The source that lies in the cache already; see `cached`."""
+    return _open(_folder(place, files, asked))
 
 
 def cached(place: Path, files: Iterable[Path], asked: object, read: Callable[[Path], None]) -> Source:
@@ -150,11 +167,10 @@ def cached(place: Path, files: Iterable[Path], asked: object, read: Callable[[Pa
     Raises:
         InputError: the cache cannot be written; and what `read` raises.
     """
-    key = blake2b(f"{VERSION}\0{place.resolve()}\0{asked}".encode(), digest_size=12).hexdigest()
-    home = cache_folder()
-    folder = home / f"{key}-{stamp(files)}"
-    if (held := _open(folder)) is not None:
-        return held
+    folder = _folder(place, files, asked)
+    if (known := _open(folder)) is not None:
+        return known
+    home = folder.parent
     try:
         home.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(dir=home, prefix=".building-"))
@@ -162,7 +178,9 @@ def cached(place: Path, files: Iterable[Path], asked: object, read: Callable[[Pa
         raise InputError(f"cannot write in {home}: {error.strerror}", "name another folder in TRIARCH_CACHE") from error
     try:
         read(building)
-        for old in home.glob(f"{key}-*"):
+        if (known := _open(folder)) is not None:  # another process was quicker
+            return known
+        for old in home.glob(f"{folder.name.partition('-')[0]}-*"):
             shutil.rmtree(old, ignore_errors=True)
         building.rename(folder)
     except OSError as error:
@@ -172,6 +190,12 @@ def cached(place: Path, files: Iterable[Path], asked: object, read: Callable[[Pa
     source = _open(folder)
     assert source is not None
     return source
+
+
+def _folder(place: Path, files: Iterable[Path], asked: object) -> Path:
+    """The entry's folder: one name for the place and how it is read, and another for the state of its files."""
+    what = f"{VERSION}\0{place.resolve()}\0{asked}".encode(errors="surrogateescape")
+    return cache_folder() / f"{blake2b(what, digest_size=12).hexdigest()}-{stamp(files)}"
 
 
 def _open(folder: Path) -> Source | None:
