@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from triarch.core.errors import InputError
 from triarch.core.spec import Spec
+from triarch.data.picture import EIGHT_BITS, MODES, SIXTEEN_BITS, quiet, read_picture
 from triarch.data.source import Inputs
-
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def read_for(spec: Spec, scale: float, inputs: Sequence[str]) -> tuple[list[str], Inputs]:
@@ -54,7 +52,7 @@ def _read(spec: Spec, scale: float, one: str) -> Iterator[tuple[str, Any]]:
     if path.suffix in (".npy", ".npz"):
         yield from _items(path, spec)
     elif spec.modality == "image":
-        yield one, _picture(path, spec) * np.float32(scale)
+        yield one, _picture(path, spec, scale)
     else:
         yield one, _table(path)
 
@@ -88,29 +86,15 @@ def _items(path: Path, spec: Spec) -> Iterator[tuple[str, NDArray[Any]]]:
         yield (str(path) if single else f"{path}[{number}]"), item
 
 
-def _picture(path: Path, spec: Spec) -> NDArray[np.float32]:
-    """A picture, upright, in the model's channels and size, (C Y X) from 0 to 1."""
+def _picture(path: Path, spec: Spec, scale: float) -> NDArray[Any]:
+    """A picture as the training data has it: (C Y X) from 0 to `scale`."""
     channels, rows, columns = spec.shape
-    try:
-        with Image.open(path) as image:
-            upright = _eight_bits(ImageOps.exif_transpose(image)).convert(MODES[channels])
-            resized = upright.resize((columns, rows), Image.Resampling.BILINEAR)
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path}: cannot be read as a picture ({error})", "PNG, JPEG and the like are wanted"
-        ) from error
-    array = np.asarray(resized, dtype=np.float32).reshape(rows, columns, channels)
-    return array.transpose(2, 0, 1) / np.float32(255)
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of 16 bits, which Pillow would cut off at 255, in 8; others as they are."""
-    if not image.mode.startswith(("I", "F")):
-        return image
-    values = np.asarray(image, dtype=np.float32)
-    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise ValueError(f"mode {image.mode}: it does not say what is white")
-    return Image.fromarray((values * np.float32(255 / 65535)).round().astype(np.uint8))
+    if channels not in MODES:
+        raise InputError(f"{path}: pictures have 1, 3 or 4 channels, the model takes {channels}", "give an .npy file")
+    white = EIGHT_BITS if scale == EIGHT_BITS else SIXTEEN_BITS
+    with quiet():
+        picture = read_picture(path, (channels, rows, columns), white)
+    return picture if scale == white else picture * np.float32(scale / white)
 
 
 def _table(path: Path) -> NDArray[np.float32]:

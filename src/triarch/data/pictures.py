@@ -1,0 +1,146 @@
+"""Pictures in a folder for each class → Source."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from triarch.core.errors import InputError
+from triarch.core.progress import Report
+from triarch.data.asked import Asked
+from triarch.data.cache import Draft, cached, held
+from triarch.data.classes import Classes, Item, read_each
+from triarch.data.picture import (
+    EIGHT_BITS,
+    MODES,
+    SIXTEEN_BITS,
+    Header,
+    picture_endings,
+    quiet,
+    read_header,
+    read_picture,
+)
+from triarch.data.source import Source
+
+LONGEST_SHORT_SIDE = 96
+LARGEST_SIDE = 4096
+HEADERS = 0.2
+"""The share of the work that reading the headers is."""
+
+
+class Plan(NamedTuple):
+    """What every picture is brought to.
+
+    Attributes:
+        shape: (C, Y, X).
+        white: 255, or 65535 where a picture has 16 bits.
+        notes: the same in words.
+    """
+
+    shape: tuple[int, int, int]
+    white: int
+    notes: list[str]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether its name ends as that of a picture."""
+    return path.suffix.lower() in picture_endings()
+
+
+def read_pictures(found: Classes, asked: Asked, report: Report) -> Source:
+    """All pictures, brought to one shape; the notes say to which and why.
+
+    Raises:
+        InputError: one cannot be read, or the shape that is asked for makes no sense.
+    """
+    _check(found.root, asked)
+    items, left_out = found.choose("pictures", is_picture)
+    files = [item.path for item in items]
+    source = None
+    if asked.image_shape is not None:
+        # A model's own data, read when it was trained.
+        source = held(found.root, files, replace(asked, image_shape=None))
+        if source is not None and np.shape(source.inputs[0]) != asked.image_shape:
+            source = None
+    if source is None:
+        with quiet():
+            source = cached(found.root, files, asked, lambda place: _fill(place, found.root, items, asked, report))
+    return replace(source, notes=[*source.notes, *left_out])
+
+
+def _check(root: Path, asked: Asked) -> None:
+    size, shape = asked.image_size, asked.image_shape
+    if size is not None and not 1 <= size <= LARGEST_SIDE:
+        raise InputError(f"--image-size {size}: pictures have sides from 1 to {LARGEST_SIDE:,}", "96, say")
+    if shape is not None and shape[0] not in MODES:
+        raise InputError(f"{root}: pictures have 1, 3 or 4 channels, the model takes {shape[0]}")
+
+
+def _fill(place: Path, root: Path, items: Sequence[Item], asked: Asked, report: Report) -> None:
+    """Decode all into the cache's folder `place`."""
+
+    def first(done: float, note: str) -> None:
+        report(HEADERS * done, note)
+
+    def then(done: float, note: str) -> None:
+        report(HEADERS + (1 - HEADERS) * done, note)
+
+    headers = [header for _, header in read_each(read_header, items, "headers", first)]
+    plan = _plan(headers, asked)
+    _check_room(place, root, plan, len(items))
+    decode = partial(read_picture, shape=plan.shape, white=plan.white)
+    draft = Draft(place, lambda number: str(items[number].path))
+    for item, picture in read_each(decode, items, "pictures", then):
+        draft.add(picture, item.label, part=item.part)
+    draft.finish(root.resolve().name, "image", plan.notes, float(plan.white))
+
+
+def _plan(headers: Sequence[Header], asked: Asked) -> Plan:
+    """One shape for all: theirs where it is one and small, else the median one."""
+    channels = 1 if all(header.grey for header in headers) else 3
+    rows = np.array([header.rows for header in headers])
+    columns = np.array([header.columns for header in headers])
+    if asked.image_shape is not None:
+        shape, why = asked.image_shape, "as the model takes them"
+    else:
+        side = asked.image_size or min(int(np.median(np.minimum(rows, columns))), LONGEST_SHORT_SIDE)
+        ratio = float(np.exp(np.median(np.log(columns / rows))))
+        across, down = max(side, round(side * ratio)), max(side, round(side / ratio))
+        shape = (channels, down, across)
+        why = (
+            "--image-size" if asked.image_size else
+            f"the median shape, its shorter side at most {LONGEST_SHORT_SIDE}; --image-size says otherwise"
+        )  # fmt: skip
+    width, height = shape[2], shape[1]
+    if (rows == height).all() and (columns == width).all():
+        notes = [f"all pictures are {width}x{height} pixels and stay so"]
+    else:
+        least, most = int((rows * columns).argmin()), int((rows * columns).argmax())
+        span = f"{columns[least]}x{rows[least]}"
+        if (rows != rows[0]).any() or (columns != columns[0]).any():
+            span += f" to {columns[most]}x{rows[most]}"
+        notes = [f"pictures of {span} pixels are scaled and cropped at the centre to {width}x{height} ({why})"]
+    deep = any(header.deep for header in headers)
+    notes.append({1: "grey", 3: "in colour", 4: "in colour, with alpha"}[shape[0]] + ", 16 bits" * deep)
+    if (clear := sum(header.alpha for header in headers)) and shape[0] != 4:
+        notes.append(f"{clear:,} pictures with transparency are laid on white")
+    if several := sum(header.several for header in headers):
+        notes.append(f"{several:,} files hold several pictures: the first is taken")
+    return Plan(shape, SIXTEEN_BITS if deep else EIGHT_BITS, notes)
+
+
+def _check_room(place: Path, root: Path, plan: Plan, count: int) -> None:
+    needed = count * int(np.prod(plan.shape)) * (2 if plan.white == SIXTEEN_BITS else 1)
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise InputError(
+            f"{root}: {count:,} pictures of {plan.shape[2]}x{plan.shape[1]} take {needed / 1e9:,.1f} GB of"
+            f" {place.parent}, where {free / 1e9:,.1f} GB are free",
+            "give a smaller --image-size, or name another folder in TRIARCH_CACHE",
+        )
