@@ -13,7 +13,9 @@ from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays, from_npz
 from triarch.data.asked import Asked, names
 from triarch.data.builtin import BUILT_IN
+from triarch.data.folder import read_folder
 from triarch.data.hub import PREFIX, read_hub
+from triarch.data.idx import IDX_ENDINGS, holds_idx, read_idx
 from triarch.data.source import Source
 from triarch.data.tables import from_frame, read_csv, read_jsonl, read_parquet
 from triarch.data.ts import holds_ts, read_ts
@@ -31,6 +33,7 @@ FILES: dict[str, Reader] = {
     ".jsonl.gz": read_jsonl,
     ".ndjson": read_jsonl,
     ".ts": read_ts,
+    **dict.fromkeys(IDX_ENDINGS, read_idx),
 }
 """Ending of a file's name → its reader."""
 
@@ -78,12 +81,15 @@ def open_source(
     if str(data).startswith(PREFIX):
         return read_hub(str(data).removeprefix(PREFIX), asked, report)
     path = Path(data)
-    if not path.exists():
+    try:
+        there, is_folder = path.exists(), path.is_dir()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", "mend its name or its permissions") from error
+    if not there:
         raise InputError(f"there is no data set or file {str(data)!r}", near(str(data), BUILT_IN))
-    if path.is_dir() and holds_ts(path):
-        return read_ts(path, asked, report)
-    if path.is_dir():
-        raise InputError(f"{path}: folders cannot be read so far")
+    if is_folder:
+        folder: Reader = read_ts if holds_ts(path) else read_idx if holds_idx(path) else read_folder
+        return folder(path, asked, report)
     for ending, reader in FILES.items():
         if path.name.lower().endswith(ending):
             return reader(path, asked, report)
