@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from triarch.core.errors import InputError
+from triarch.data import preprocess
+from triarch.data.arrays import from_arrays
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
 from triarch.data.preprocess import Preprocessor
@@ -92,3 +95,25 @@ def test_tables_of_long_unequal_series_are_resampled():
     short = prepare(open_source(([item[:200] for item in series], Y)))
     assert short.table("all")[0].shape == (30, 400)
     assert (short.table("all")[0][0, 40:] == 0).all()
+
+
+def test_moments_are_kept_in_the_cache(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(10):
+            image = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / name / f"{number}.png")
+    first = prepare(open_source(tmp_path)).preprocessor.settings
+    monkeypatch.setattr(Preprocessor, "fit", None)
+    assert prepare(open_source(tmp_path)).preprocessor.settings == first
+
+
+def test_moments_of_large_images_take_little_memory(monkeypatch):
+    """A few at a time, the same numbers."""
+    images = np.random.default_rng(0).integers(0, 256, (50, 3, 20, 20), dtype=np.uint8)
+    made = from_arrays(images, np.arange(50) % 2)
+    whole = Preprocessor.fit(made, np.arange(50)).settings
+    monkeypatch.setattr(preprocess, "CHUNK_VALUES", 3 * 20 * 20 * 7)
+    parts = Preprocessor.fit(made, np.arange(50)).settings
+    assert np.allclose(whole.mean, parts.mean, rtol=1e-12)
+    assert np.allclose(whole.std, parts.std, rtol=1e-12)

@@ -134,7 +134,7 @@ def prepare(
             preprocessor = Preprocessor.of_tokens(fitted, tokens.lengths[dealt.rows["train"]])
             notes.append(f"tokenizer: {kind}, {fitted.get_vocab_size():,} tokens")
     elif preprocessor is None:
-        preprocessor = Preprocessor.fit(source, dealt.rows["train"])
+        preprocessor = _fitted_moments(source, dealt.rows["train"])
     else:
         _check_fits(source, preprocessor)
     lengths, cut = _lengths(source, tokens, preprocessor.settings.shape[0])
@@ -189,6 +189,18 @@ def _fitted(source: Source, texts: Texts, kind: str, rows: NDArray[np.int64]) ->
     made = fit_tokenizer(kind, Chosen(texts, rows))
     if path is not None:
         write_text(path, made.to_str())
+    return made
+
+
+def _fitted_moments(source: Source, rows: NDArray[np.int64]) -> Preprocessor:
+    """The preprocessor of images or series; where the source lies in the cache, it is kept there."""
+    key = blake2b(rows.tobytes(), digest_size=8).hexdigest()
+    path = source.folder / f"moments-{key}.json" if source.folder else None
+    if path is not None and path.is_file():
+        return Preprocessor.from_json(path.read_text(encoding="utf-8"), None)
+    made = Preprocessor.fit(source, rows)
+    if path is not None:
+        write_text(path, made.to_json())
     return made
 
 

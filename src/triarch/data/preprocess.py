@@ -20,7 +20,7 @@ from triarch.data.source import Inputs, Source
 from triarch.data.tokens import encode
 
 SHORT, LONGEST_TEXT = 64, 512
-CHUNK = 1_000
+CHUNK, CHUNK_VALUES = 1_000, 1 << 22
 
 Encoded = NDArray[Any] | Sequence[NDArray[Any]]
 
@@ -71,10 +71,11 @@ class Preprocessor:
             longest = max(len(source.inputs[row]) for row in rows.tolist())
             shape, axes = (longest, np.asarray(source.inputs[0]).shape[1]), (0,)
         scale = source.scale
+        step = max(1, min(CHUNK, CHUNK_VALUES // int(np.prod(shape))))
 
         def chunks() -> Iterator[NDArray[np.float32]]:
-            for start in range(0, len(rows), CHUNK):
-                taken = source.take(rows[start : start + CHUNK])
+            for start in range(0, len(rows), step):
+                taken = source.take(rows[start : start + step])
                 values = taken if source.modality == "image" else np.concatenate(list(taken))
                 yield np.asarray(values, dtype=np.float32) / scale
 
