@@ -143,3 +143,10 @@ def test_rare_classes_ask_for_balanced_accuracy():
     uneven = prepare(open_source((x, np.r_[np.zeros(500, int), np.ones(88, int), np.full(12, 2)])))
     assert tasks.infer(even.spec).primary.name == "accuracy"
     assert tasks.infer(uneven.spec).primary == Metric("balanced accuracy", "max", by_class=True)
+
+
+@pytest.mark.parametrize("each", [3, 4, 5])
+def test_very_little_data_has_as_many_folds_as_its_largest_class(each):
+    x = np.random.default_rng(0).normal(size=(2 * each, 8))
+    dealt = split(open_source((x, np.arange(2 * each) % 2)))
+    assert all(len(rows["select"]) for rows in dealt.folds)
