@@ -380,6 +380,22 @@ def test_a_model_takes_its_own_shape(tmp_path):
         open_source(root, image_shape=(2, 5, 5))
 
 
+def test_a_model_takes_its_own_scale(tmp_path):
+    """A model of bytes and one of 16 bits see one picture alike, whatever else lies in the folder."""
+    root = fill(tmp_path / "pets", make=greys)
+    bytes_ = open_source(root)
+    for white, dtype in ((255.0, np.uint8), (65535.0, np.uint16), (1.0, np.float32), (16.0, np.float32)):
+        source = open_source(root, image_shape=(1, 8, 10), image_white=white)
+        assert (source.scale, source.inputs.dtype) == (white, dtype)
+        assert np.allclose(source.inputs / white, bytes_.inputs / 255, atol=1e-6)
+        assert (source.folder == bytes_.folder) == (white == 255)
+    deep = RANDOM.integers(0, 65536, (8, 10)).astype(np.uint16)
+    Image.fromarray(deep).save(root / "cat" / "000.png")
+    source = open_source(root, image_shape=(1, 8, 10), image_white=255.0)
+    assert source.inputs.dtype == np.uint8
+    assert np.array_equal(source.inputs[0, 0], (deep / 257).round())
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_prediction_reads_as_training_did(tmp_path, deep):
     """Every kind of picture, scaled or not: the very same numbers."""

@@ -19,6 +19,7 @@ class Asked:
         group: the column that says which items belong together and must not be split.
         image_size: the shorter side of pictures.
         image_shape: (C, Y, X) of pictures, for a model that takes these only.
+        image_white: what white is in pictures, for such a model.
     """
 
     inputs: tuple[str, ...] = ()
@@ -26,6 +27,7 @@ class Asked:
     group: str | None = None
     image_size: int | None = None
     image_shape: tuple[int, int, int] | None = None
+    image_white: float | None = None
 
     @property
     def modality(self) -> Modality | None:

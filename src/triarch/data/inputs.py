@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from triarch.core.errors import InputError
 from triarch.core.spec import Spec
-from triarch.data.picture import EIGHT_BITS, MODES, SIXTEEN_BITS, quiet, read_picture
+from triarch.data.picture import MODES, quiet, read_picture
 from triarch.data.source import Inputs
 
 
@@ -91,10 +91,8 @@ def _picture(path: Path, spec: Spec, scale: float) -> NDArray[Any]:
     channels, rows, columns = spec.shape
     if channels not in MODES:
         raise InputError(f"{path}: pictures have 1, 3 or 4 channels, the model takes {channels}", "give an .npy file")
-    white = EIGHT_BITS if scale == EIGHT_BITS else SIXTEEN_BITS
     with quiet():
-        picture = read_picture(path, (channels, rows, columns), white)
-    return picture if scale == white else picture * np.float32(scale / white)
+        return read_picture(path, (channels, rows, columns), scale)
 
 
 def _table(path: Path) -> NDArray[np.float32]:

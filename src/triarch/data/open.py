@@ -46,6 +46,7 @@ def open_source(
     image_size: int | None = None,
     *,
     image_shape: tuple[int, int, int] | None = None,
+    image_white: float | None = None,
     report: Report = silent,
 ) -> Source:
     """Read `data`.
@@ -57,6 +58,7 @@ def open_source(
         group: the column that says which items belong together and must not be split.
         image_size: the shorter side of pictures.
         image_shape: (C, Y, X) of pictures, for a model that takes these only.
+        image_white: what white is in pictures, for such a model.
         report: told how far it is.
 
     Raises:
@@ -64,7 +66,7 @@ def open_source(
     """
     if isinstance(data, Source):
         return data
-    asked = Asked(names(input), target, group, image_size, image_shape)
+    asked = Asked(names(input), target, group, image_size, image_shape, image_white)
     if isinstance(data, pd.DataFrame):
         return from_frame(data, asked)
     if isinstance(data, tuple) and len(data) == 2:

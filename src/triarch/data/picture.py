@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from triarch.core.errors import InputError
 
 EIGHT_BITS, SIXTEEN_BITS = 255, 65535
+WHOLE: dict[float, type[np.generic]] = {EIGHT_BITS: np.uint8, SIXTEEN_BITS: np.uint16}
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY = ("1", "L", "LA", "La", "F")
 # A program that Ghostscript would run, and formats of which Pillow reads the header alone.
@@ -84,12 +85,12 @@ def read_header(path: Path) -> Header:
         )
 
 
-def read_picture(path: Path, shape: tuple[int, int, int], white: int) -> NDArray[Any]:
+def read_picture(path: Path, shape: tuple[int, int, int], white: float) -> NDArray[Any]:
     """A picture, upright, on white where it is transparent, scaled and cropped at its centre to `shape`.
 
     Args:
         shape: (C, Y, X), C 1 for grey, 3 for colours, 4 for colours and alpha.
-        white: 255, bytes come out; or 65535, 16 bits do.
+        white: its value in what comes out: bytes for 255, 16 bits for 65535, else real numbers.
 
     Returns:
         (C Y X) from 0 to `white`.
@@ -106,17 +107,21 @@ def read_picture(path: Path, shape: tuple[int, int, int], white: int) -> NDArray
         upright: Image.Image = image if turn is None else image.transpose(turn)
         upright.info = image.info
         if upright.mode.startswith("I"):
-            values = np.asarray(_fit(_deep(upright), rows, columns)).round().clip(0, SIXTEEN_BITS)
-            values = np.stack((*[values] * min(channels, 3), *[np.full_like(values, SIXTEEN_BITS)] * (channels == 4)))
-            depth = SIXTEEN_BITS
+            grey = np.asarray(_fit(_deep(upright), rows, columns)).round().clip(0, SIXTEEN_BITS)
+            alpha = np.full_like(grey, SIXTEEN_BITS)
+            values, depth = np.stack([grey, grey, grey, alpha][:channels]), SIXTEEN_BITS
         else:
             fitted = np.asarray(_fit(_plain(upright, channels), rows, columns))
             values, depth = fitted.reshape(rows, columns, channels).transpose(2, 0, 1), EIGHT_BITS
-    if depth < white:
-        values = values.astype(np.uint16) * (SIXTEEN_BITS // EIGHT_BITS)
-    elif depth > white:
-        values = (values / (SIXTEEN_BITS // EIGHT_BITS)).round()
-    return np.ascontiguousarray(values, dtype=np.uint8 if white == EIGHT_BITS else np.uint16)
+    if white != depth:
+        values = values * np.float64(white / depth)
+        values = values.round() if white in WHOLE else values
+    return np.ascontiguousarray(values, dtype=number_type(white))
+
+
+def number_type(white: float) -> np.dtype[Any]:
+    """The type of the values that `read_picture` makes."""
+    return np.dtype(WHOLE.get(white, np.float32))
 
 
 @contextmanager

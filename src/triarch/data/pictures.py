@@ -21,6 +21,7 @@ from triarch.data.picture import (
     MODES,
     SIXTEEN_BITS,
     Header,
+    number_type,
     picture_endings,
     quiet,
     read_header,
@@ -39,12 +40,12 @@ class Plan(NamedTuple):
 
     Attributes:
         shape: (C, Y, X).
-        white: 255, or 65535 where a picture has 16 bits.
+        white: 255, or 65535 where a picture has 16 bits; the model's own.
         notes: the same in words.
     """
 
     shape: tuple[int, int, int]
-    white: int
+    white: float
     notes: list[str]
 
 
@@ -65,8 +66,8 @@ def read_pictures(found: Classes, asked: Asked, report: Report) -> Source:
     source = None
     if asked.image_shape is not None:
         # A model's own data, read when it was trained.
-        source = held(found.root, files, replace(asked, image_shape=None))
-        if source is not None and np.shape(source.inputs[0]) != asked.image_shape:
+        source = held(found.root, files, replace(asked, image_shape=None, image_white=None))
+        if source is not None and not _fits(source, asked):
             source = None
     if source is None:
         with quiet():
@@ -80,6 +81,11 @@ def _check(root: Path, asked: Asked) -> None:
         raise InputError(f"--image-size {size}: pictures have sides from 1 to {LARGEST_SIDE:,}", "96, say")
     if shape is not None and shape[0] not in MODES:
         raise InputError(f"{root}: pictures have 1, 3 or 4 channels, the model takes {shape[0]}")
+
+
+def _fits(source: Source, asked: Asked) -> bool:
+    """Whether the pictures are as the model takes them."""
+    return np.shape(source.inputs[0]) == asked.image_shape and asked.image_white in (None, source.scale)
 
 
 def _fill(place: Path, root: Path, items: Sequence[Item], asked: Asked, report: Report) -> None:
@@ -98,7 +104,7 @@ def _fill(place: Path, root: Path, items: Sequence[Item], asked: Asked, report: 
     draft = Draft(place, lambda number: str(items[number].path))
     for item, picture in read_each(decode, items, "pictures", then):
         draft.add(picture, item.label, part=item.part)
-    draft.finish(root.resolve().name, "image", plan.notes, float(plan.white))
+    draft.finish(root.resolve().name, "image", plan.notes, plan.white)
 
 
 def _plan(headers: Sequence[Header], asked: Asked) -> Plan:
@@ -132,11 +138,11 @@ def _plan(headers: Sequence[Header], asked: Asked) -> Plan:
         notes.append(f"{clear:,} pictures with transparency are laid on white")
     if several := sum(header.several for header in headers):
         notes.append(f"{several:,} files hold several pictures: the first is taken")
-    return Plan(shape, SIXTEEN_BITS if deep else EIGHT_BITS, notes)
+    return Plan(shape, asked.image_white or (SIXTEEN_BITS if deep else EIGHT_BITS), notes)
 
 
 def _check_room(place: Path, root: Path, plan: Plan, count: int) -> None:
-    needed = count * int(np.prod(plan.shape)) * (2 if plan.white == SIXTEEN_BITS else 1)
+    needed = count * int(np.prod(plan.shape)) * number_type(plan.white).itemsize
     free = shutil.disk_usage(place).free
     if needed > free:
         raise InputError(

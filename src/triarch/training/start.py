@@ -10,10 +10,10 @@ from typing import Any
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.core.progress import Report, silent
-from triarch.core.spec import Spec
 from triarch.data.augment.augmenter import Augmenter, Strengths, usual
 from triarch.data.dataset import Dataset
 from triarch.data.open import open_source
+from triarch.data.preprocess import Settings
 from triarch.data.source import Source
 from triarch.data.stream import Stream
 from triarch.model import build
@@ -26,17 +26,19 @@ TIMED_STEPS = 6
 GAIN = 1.5
 
 
-def open_data(data: Any, recipe: Recipe, report: Report = silent, spec: Spec | None = None) -> Source:
+def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Settings | None = None) -> Source:
     """Read `data` as the recipe says.
 
     Args:
         data: see `open_source`.
-        spec: of the model that will take it: pictures are brought to its shape.
+        model: what was fitted for the model that will take it: pictures are brought to its shape and scale.
     """
-    shape = spec.shape if spec is not None and spec.modality == "image" else None
+    shape, white = None, None
+    if model is not None and model.modality == "image":
+        shape, white = (model.shape[0], model.shape[1], model.shape[2]), model.scale
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, report=report,
-        image_shape=(shape[0], shape[1], shape[2]) if shape else None,
+        image_shape=shape, image_white=white,
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def evaluate(
             )
         data, asked = recipe.data, recipe
     with progress("reading") as reporter:
-        source = open_data(data, asked, reporter.update, spec)
+        source = open_data(data, asked, reporter.update, loaded.preprocessor.settings)
     if source.modality != spec.modality:
         raise InputError(f"{source.name} holds {source.modality}, {artifact} was trained on {spec.modality}")
     own = source.fingerprint == spec.fingerprint
