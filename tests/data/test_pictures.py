@@ -357,6 +357,15 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path, monkeypatch):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_what_killed_processes_left_is_cleared_a_day_later(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRIARCH_CACHE", str(tmp_path / "cache"))
+    for name in ("old", "new"):
+        (tmp_path / "cache" / f".building-{name}").mkdir(parents=True)
+    os.utime(tmp_path / "cache" / ".building-old", (1, 1))
+    source = open_source(fill(tmp_path / "pets"))
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {".building-new", source.folder.name}
+
+
 def test_progress_rises_to_the_end(tmp_path):
     seen = []
     open_source(fill(tmp_path, 150), report=lambda share, note: seen.append((share, note)))

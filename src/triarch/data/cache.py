@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from array import array
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +29,7 @@ from triarch.data.source import Hashes, Source
 from triarch.data.store import Ragged, Texts, offsets
 
 VERSION = 1
+ABANDONED = 86_400
 ARRAYS = ("labels", "prints", "offsets", "groups", "parts")
 
 
@@ -173,6 +176,7 @@ def cached(place: Path, files: Iterable[Path], asked: object, read: Callable[[Pa
     home = folder.parent
     try:
         home.mkdir(parents=True, exist_ok=True)
+        _clear_abandoned(home)
         building = Path(tempfile.mkdtemp(dir=home, prefix=".building-"))
     except OSError as error:
         raise InputError(f"cannot write in {home}: {error.strerror}", "name another folder in TRIARCH_CACHE") from error
@@ -190,6 +194,14 @@ def cached(place: Path, files: Iterable[Path], asked: object, read: Callable[[Pa
     source = _open(folder)
     assert source is not None
     return source
+
+
+def _clear_abandoned(home: Path) -> None:
+    """Remove what processes that were killed had begun to build more than a day ago."""
+    for begun in home.glob(".building-*"):
+        with suppress(OSError):
+            if time.time() - begun.stat().st_mtime > ABANDONED:
+                shutil.rmtree(begun)
 
 
 def _folder(place: Path, files: Iterable[Path], asked: object) -> Path:
