@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triarch.core.errors import InputError
 from triarch.core.progress import Report
@@ -109,36 +110,35 @@ def _fill(place: Path, root: Path, items: Sequence[Item], asked: Asked, report: 
 
 def _plan(headers: Sequence[Header], asked: Asked) -> Plan:
     """One shape for all: theirs where it is one and small, else the median one."""
-    channels = 1 if all(header.grey for header in headers) else 3
-    rows = np.array([header.rows for header in headers])
-    columns = np.array([header.columns for header in headers])
-    if asked.image_shape is not None:
-        shape, why = asked.image_shape, "as the model takes them"
-    else:
-        side = asked.image_size or min(int(np.median(np.minimum(rows, columns))), LONGEST_SHORT_SIDE)
-        ratio = float(np.exp(np.median(np.log(columns / rows))))
-        across, down = max(side, round(side * ratio)), max(side, round(side / ratio))
-        shape = (channels, down, across)
-        why = (
-            "--image-size" if asked.image_size else
-            f"the median shape, its shorter side at most {LONGEST_SHORT_SIDE}; --image-size says otherwise"
-        )  # fmt: skip
-    width, height = shape[2], shape[1]
-    if (rows == height).all() and (columns == width).all():
-        notes = [f"all pictures are {width}x{height} pixels and stay so"]
-    else:
-        least, most = int((rows * columns).argmin()), int((rows * columns).argmax())
-        span = f"{columns[least]}x{rows[least]}"
-        if (rows != rows[0]).any() or (columns != columns[0]).any():
-            span += f" to {columns[most]}x{rows[most]}"
-        notes = [f"pictures of {span} pixels are scaled and cropped at the centre to {width}x{height} ({why})"]
+    sizes = np.array([(header.rows, header.columns) for header in headers])
     deep = any(header.deep for header in headers)
+    why = "as the model takes them"
+    shape = asked.image_shape
+    if shape is None:
+        side = asked.image_size or min(int(np.median(sizes.min(axis=1))), LONGEST_SHORT_SIDE)
+        ratio = float(np.exp(np.median(np.log(sizes[:, 1] / sizes[:, 0]))))
+        channels = 1 if all(header.grey for header in headers) else 3
+        shape = (channels, max(side, round(side / ratio)), max(side, round(side * ratio)))
+        why = f"the median shape, its shorter side at most {LONGEST_SHORT_SIDE}; --image-size says otherwise"
+        why = "--image-size" if asked.image_size else why
+    notes = [_resizing(sizes, shape, why)]
     notes.append({1: "grey", 3: "in colour", 4: "in colour, with alpha"}[shape[0]] + ", 16 bits" * deep)
     if (clear := sum(header.alpha for header in headers)) and shape[0] != 4:
         notes.append(f"{clear:,} pictures with transparency are laid on white")
     if several := sum(header.several for header in headers):
         notes.append(f"{several:,} files hold several pictures: the first is taken")
     return Plan(shape, asked.image_white or (SIXTEEN_BITS if deep else EIGHT_BITS), notes)
+
+
+def _resizing(sizes: NDArray[np.int64], shape: tuple[int, int, int], why: str) -> str:
+    """What becomes of pictures of these (rows, columns), in words."""
+    _, rows, columns = shape
+    if (sizes == (rows, columns)).all():
+        return f"all pictures are {columns}x{rows} pixels and stay so"
+    order = sizes.prod(axis=1).argsort(kind="stable")
+    least, most = (f"{sizes[number, 1]}x{sizes[number, 0]}" for number in order[[0, -1]])
+    span = least if (sizes == sizes[0]).all() else f"{least} to {most}"
+    return f"pictures of {span} pixels are scaled and cropped at the centre to {columns}x{rows} ({why})"
 
 
 def _check_room(place: Path, root: Path, plan: Plan, count: int) -> None:
