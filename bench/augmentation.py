@@ -69,7 +69,8 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", required=True)
     options = parser.parse_args()
     dataset = read(options.data, options.items)
-    path = Path("/tmp/aug/results") / f"augmentation-{dataset.spec.name}-{options.model.replace('/', '-')}.jsonl"
+    name = f"augmentation-{dataset.spec.name}-{options.model.replace('/', '-')}.jsonl"
+    path = Path(__file__).parent / "results" / name
     path.parent.mkdir(exist_ok=True)
     for steps in options.steps:
         for variant in ("off", *options.variants):
