@@ -61,6 +61,11 @@ class Dataset:
         rows = np.random.default_rng(0).permutation(self.splits["train"])[:MOST_ITEMS]
         return mirror(self.batch(rows).input, self.source.labels[rows])
 
+    @property
+    def variations(self) -> list[str]:
+        """What was found out about how its items may be varied in training, in words."""
+        return [self.mirror.note] if self.spec.modality == "image" else []
+
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order."""
         raw = self.source.take(rows) if self.tokens is None else [self.tokens[row] for row in rows.tolist()]

@@ -77,7 +77,7 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
         threads=race.base.threads,
         machine=asdict(this_machine()),
         data=race.dataset.spec.name,
-        notes=[*race.dataset.source.notes, *_cuts(race, plan)],
+        notes=[*race.dataset.source.notes, *race.dataset.variations, *_cuts(race, plan)],
     )
     write_text(race.run / "report.html", report(choice, _curves(finals, entries), _mistakes(race.dataset, winner)))
     choice.spent["seconds"] = round(race.elapsed, 1)

@@ -49,5 +49,5 @@ def inspect(
         split=spec.split,
         metric=task.primary,
         fingerprint=spec.fingerprint,
-        notes=source.notes,
+        notes=[*source.notes, *dataset.variations],
     )
