@@ -14,12 +14,11 @@ from triarch.core.errors import InputError, near
 from triarch.core.progress import Report
 from triarch.data.asked import Asked
 from triarch.data.cache import Draft, cached
+from triarch.data.classes import PARTS
 from triarch.data.source import Source
 from triarch.data.tables import ROWS, fill
 
 PREFIX = "hf:"
-PARTS = {"train": "train", "validation": "select", "valid": "select", "val": "select", "dev": "select",
-         "test": "confirm"}  # fmt: skip
 
 
 def read_hub(name: str, asked: Asked, report: Report) -> Source:

@@ -89,7 +89,7 @@ def choose(
         raise InputError(f"--seconds {options.seconds:g}: a race takes from {SHORTEST} to {LONGEST}")
     base = options.recipe()
     budget = Budget(options.seconds, options.max_params, options.max_size)
-    with computing(base.threads, base.seed, flush_denormals=True), deferred() as stop, progress("choosing") as reporter:
+    with computing(base.threads, base.seed, flush_denormals=True), progress("choosing") as reporter:
         dataset = prepare(open_data(data, base, reporter.update), report=reporter.update)
         if options.fingerprint not in (None, dataset.spec.fingerprint):
             raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
@@ -100,6 +100,6 @@ def choose(
         first = {"run/options.json": options.to_json()}
         stem = Path(dataset.spec.name).stem
         folder = resume or new_folder(out, stem, first, "triarch choose")
-        with only_one(folder / "run"):
+        with only_one(folder / "run"), deferred() as stop:
             race = Race(folder / "run", budget, dataset, task, base, reporter, stop, began)
             return run(race, found, allowed, options.code(), options.threads)
