@@ -15,17 +15,17 @@ MUTANTS = {
         "test_causality and tcn",
     ),
     "attention sees one step ahead": (
-        "layers/attention.py", "seen = distance >= 0", "seen = distance >= -1", "test_chunking and encoder",
+        "layers/sight.py", "append(distance >= 0)", "append(distance >= -1)", "test_chunking and encoder",
     ),
     "attention is not causal": (
-        "layers/attention.py", "is_causal=self.causal and bias is None", "is_causal=False",
-        "test_causality and encoder",
+        "layers/sight.py", "View(self.causal and bias is None,", "View(False,", "test_causality and encoder",
     ),
     "a convolution reads padding": (
         "layers/convolution.py", "x = zero_padding(x, mask)", "x = zero_padding(x, None)", "test_padding and tcn",
     ),
     "attention reads padding": (
-        "layers/attention.py", "seen = mask[:, None, None]", "seen = None", "test_padding and encoder",
+        "layers/sight.py", "append(mask[:, None, None])", "append(mask[:, None, None] | True)",
+        "test_padding and encoder",
     ),
     "the mean counts padding": (
         "layers/pool.py", "weight = mask.unsqueeze(-1)", "weight = (mask | True).unsqueeze(-1)", "test_padding and tcn",
@@ -37,9 +37,15 @@ MUTANTS = {
         "layers/recurrence.py", "if mask is None:\n        return x.flip(1)", "if True:\n        return x.flip(1)",
         "test_padding and rnn-text",
     ),
+    "a cache begins before its row": (
+        "layers/sight.py", "past - places[:, :1]", "0 * places[:, :1]", "test_chunking and decoder",
+    ),
+    "a cache ends in padding": (
+        "layers/sight.py", "done = mask.sum(dim=1)", "done = mask.sum(dim=1) * 0 + steps", "test_chunking and decoder",
+    ),
     "a state moves on by padding": (
-        "models/transformer/encoder.py", "EncoderState(state.position + steps",
-        "EncoderState(state.position + values.shape[1]", "test_chunking and encoder",
+        "layers/attention.py", "AttentionState(self.position + steps,", "AttentionState(self.position + steps.max(),",
+        "test_chunking and encoder",
     ),
     "a convolution remembers padding": (
         "layers/convolution.py", "index = steps[:, None]", "index = torch.full_like(steps, x.shape[-1])[:, None]",

@@ -5,15 +5,15 @@ import torch
 from torch import nn
 
 from exams.specs import inputs, mask, spec
-from triarch.layers.position import alibi_slopes, rotate, sinusoidal
+from triarch.layers.position import alibi_slopes, rotary, rotate, sinusoidal
 from triarch.models import registry
 
 LENGTHS = [17, 3, 11, 1, 7]
 NAMES = {
     "self_attn.in_proj_weight": "attention.qkv.weight", "self_attn.in_proj_bias": "attention.qkv.bias",
     "self_attn.out_proj.weight": "attention.out.weight", "self_attn.out_proj.bias": "attention.out.bias",
-    "linear1.weight": "widen.weight", "linear1.bias": "widen.bias",
-    "linear2.weight": "narrow.weight", "linear2.bias": "narrow.bias",
+    "linear1.weight": "feed.widen.weight", "linear1.bias": "feed.widen.bias",
+    "linear2.weight": "feed.narrow.weight", "linear2.bias": "feed.narrow.bias",
     "norm1.weight": "attention_norm.weight", "norm1.bias": "attention_norm.bias",
     "norm2.weight": "feed_norm.weight", "norm2.bias": "feed_norm.bias",
 }  # fmt: skip
@@ -41,8 +41,9 @@ def test_blocks_equal_torch(norm_first, causal):
     mine, yours = x.clone().requires_grad_(), x.clone().requires_grad_()
     real = mask(LENGTHS, 17)
     made = mine
+    view = ours.sight(real, torch.arange(17))
     for block in ours.blocks:
-        made, _ = block(made, real, torch.arange(17))
+        made, _ = block(made, view)
     expected = yours
     forbidden = torch.ones(17, 17, dtype=torch.bool).triu(1) if causal else None
     for layer in theirs:
@@ -66,9 +67,9 @@ def test_rotary_equals_llama():
     config = LlamaConfig(hidden_size=24, num_attention_heads=3, head_dim=8)
     cos, sin = LlamaRotaryEmbedding(config)(q, places)
     expected = apply_rotary_pos_emb(q, k, cos, sin)
-    for ours in ((rotate(q, places), rotate(k, places)), (rotate(q, places[0]), rotate(k, places[0]))):
-        assert torch.allclose(ours[0], expected[0], atol=1e-5)
-        assert torch.allclose(ours[1], expected[1], atol=1e-5)
+    for angles in (rotary(places, 8), rotary(places[0], 8)):
+        for x, turned in zip((q, k), expected):
+            assert torch.allclose(rotate(x.transpose(1, 2), *angles).transpose(1, 2), turned, atol=1e-5)
 
 
 def test_alibi_equals_bloom():
@@ -83,10 +84,11 @@ def test_alibi_in_attention(causal):
     torch.manual_seed(0)
     architecture = registry.find("encoder")
     settings = {"position": "alibi", "causal": causal, "depth": 1}
-    attention = architecture.backbone(architecture.configure("nano", settings), spec("text")).blocks[0].attention
+    backbone = architecture.backbone(architecture.configure("nano", settings), spec("text"))
+    attention = backbone.blocks[0].attention
     x = torch.randn(2, 17, 32)
     real = mask([17, 9], 17)
-    made, _ = attention(x, real, torch.arange(17))
+    made, _ = attention(x, backbone.sight(real, torch.arange(17)))
     q, k, v = (part.unflatten(-1, (2, 16)).transpose(1, 2) for part in attention.qkv(x).chunk(3, dim=-1))
     distance = torch.arange(17)[:, None] - torch.arange(17)
     scores = q @ k.transpose(-1, -2) / 4 - torch.tensor([2**-4, 2**-8])[:, None, None] * distance.abs()

@@ -1,90 +1,109 @@
-"""Multi-head self-attention with padding, causality, positions and a cache of keys and values."""
+"""Multi-head self-attention, with groups of heads that share keys, and a cache of keys and values."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from triarch.layers.position import Position, alibi_slopes, rotate
+from triarch.core.state import State
+from triarch.layers.position import rotate
+from triarch.layers.sight import View
+
+Bias = Literal["all", "qkv", "none"]
+Cache = tuple[Tensor, Tensor]
+
+
+@dataclass
+class AttentionState(State):
+    """Keys and values of the steps so far: for each layer (B S N H), each row's latest step last."""
+
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+
+    @classmethod
+    def start(
+        cls, batch_size: int, depth: int, num_kv_heads: int, head_dim: int, device: torch.device | str
+    ) -> AttentionState:
+        """Empty caches."""
+        empty = torch.zeros(batch_size, 0, num_kv_heads, head_dim, device=device)
+        return cls(torch.zeros(batch_size, dtype=torch.long, device=device), (empty,) * depth, (empty,) * depth)
+
+    @property
+    def held(self) -> int:
+        """S."""
+        return self.keys[0].shape[1]
+
+    @property
+    def caches(self) -> list[Cache]:
+        """Keys and values of each layer."""
+        return list(zip(self.keys, self.values))
+
+    def after(self, steps: Tensor, caches: Sequence[Cache]) -> AttentionState:
+        """The state when each row has moved on by `steps` (B) and the layers hold `caches`."""
+        return AttentionState(self.position + steps, *(tuple(part) for part in zip(*caches)))
 
 
 class SelfAttention(nn.Module):
     """softmax(q·kᵀ / √H) v over N heads (Vaswani et al. 2017, arXiv 1706.03762).
 
     Args:
-        dim: D, a multiple of `num_heads`.
-        causal: a step attends to itself and the past.
-        position: rotary and alibi act here; the other two were added to the input.
+        dim: D.
+        head_dim: H; None: D / N.
+        num_kv_heads: heads of keys and values, each for N / num_kv_heads queries (Ainslie et al. 2023,
+            arXiv 2305.13245); None: N.
+        bias: of all projections, of those to queries, keys and values only, or of none.
     """
 
-    def __init__(self, dim: int, num_heads: int, causal: bool, position: Position) -> None:
+    def __init__(
+        self, dim: int, num_heads: int, head_dim: int | None = None, num_kv_heads: int | None = None, bias: Bias = "all"
+    ) -> None:
         super().__init__()
-        if dim % num_heads:
+        if head_dim is None and dim % num_heads:
             raise ValueError(f"dim {dim} is not a multiple of num_heads {num_heads}")
-        if position == "rotary" and dim // num_heads % 2:
-            raise ValueError(f"rotary positions need an even width of a head, not {dim // num_heads}")
-        self.num_heads, self.causal, self.position = num_heads, causal, position
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.out = nn.Linear(dim, dim)
+        if num_kv_heads is not None and num_heads % num_kv_heads:
+            raise ValueError(f"num_heads {num_heads} is not a multiple of num_kv_heads {num_kv_heads}")
+        self.num_heads, self.num_kv_heads = num_heads, num_kv_heads or num_heads
+        self.head_dim = head_dim or dim // num_heads
+        width = (num_heads + 2 * self.num_kv_heads) * self.head_dim
+        self.qkv = nn.Linear(dim, width, bias=bias != "none")
+        self.out = nn.Linear(num_heads * self.head_dim, dim, bias=bias == "all")
         nn.init.xavier_uniform_(self.qkv.weight)
-        nn.init.zeros_(self.qkv.bias)
-        nn.init.zeros_(self.out.bias)
+        for layer in (self.qkv, self.out):
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
-    def forward(
-        self, x: Tensor, mask: Tensor | None, places: Tensor, cache: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    def forward(self, x: Tensor, view: View, cache: Cache | None = None) -> tuple[Tensor, Cache | None]:
         """Attend.
 
         Args:
             x: (B T D).
-            mask: (B T), True where a step is real.
-            places: (T), the positions of the steps; with a cache (B T).
-            cache: keys and values (B S N H) of the steps so far; row b holds its own `places[b, 0]` of them.
+            view: who sees whom, from `Sight`.
+            cache: keys and values (B S N H) of the steps so far.
 
         Returns:
             (B T D), and the cache with the steps of `x` in it where one was given.
         """
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).unbind(2)
-        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
-        if self.position == "rotary":
-            q, k = rotate(q, places), rotate(k, places)
+        turned = self.num_heads + self.num_kv_heads
+        qkv = self.qkv(x).unflatten(-1, (turned + self.num_kv_heads, self.head_dim))
+        if view.turn is None:
+            q, k, v = qkv.split((self.num_heads, self.num_kv_heads, self.num_kv_heads), dim=2)
+        else:
+            qk, v = qkv.split((turned, self.num_kv_heads), dim=2)
+            q, k = rotate(qk, *view.turn).split((self.num_heads, self.num_kv_heads), dim=2)
         if cache is not None:
-            cache = _write(cache, k, v, places)
-            k, v = (part.transpose(1, 2) for part in cache)
-        bias = self._bias(mask, places, k.shape[2], cached=cache is not None)
-        made = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=self.causal and bias is None)
+            k, v = torch.cat((cache[0], k), dim=1), torch.cat((cache[1], v), dim=1)
+            cache = _keep(k, view.kept), _keep(v, view.kept)
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+        grouped = self.num_kv_heads != self.num_heads
+        made = F.scaled_dot_product_attention(q, k, v, attn_mask=view.bias, is_causal=view.causal, enable_gqa=grouped)
         return self.out(made.transpose(1, 2).flatten(2)), cache
 
-    def _bias(self, mask: Tensor | None, places: Tensor, num_keys: int, cached: bool) -> Tensor | None:
-        """What is added to the scores, or what may be seen; None where `is_causal` says it all.
 
-        Padding stands on the right, so a causal step never sees it. What lies in a cache beyond a row's true end is
-        overwritten by the row's next steps before any of them could see it.
-        """
-        key_places = torch.arange(num_keys, device=places.device) if cached else places
-        distance = places[..., :, None] - key_places
-        if distance.ndim == 3:
-            distance = distance[:, None]
-        seen = None
-        if self.causal and (cached or self.position == "alibi"):
-            seen = distance >= 0
-        elif not self.causal and mask is not None:
-            seen = mask[:, None, None]
-        if self.position != "alibi":
-            return seen
-        slopes = alibi_slopes(self.num_heads, places.device)[:, None, None]
-        bias = -slopes * distance.abs()
-        return bias if seen is None else torch.where(seen, bias, float("-inf"))
-
-
-def _write(cache: tuple[Tensor, Tensor], k: Tensor, v: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Put the keys and values (B N T H) of the steps at `places` (B T) into the cache, grown as it must."""
-    needed = int(places.max()) + 1
-    index = places[..., None, None].expand(-1, -1, k.shape[1], k.shape[3])
-
-    def put(held: Tensor, new: Tensor) -> Tensor:
-        held = F.pad(held, (0, 0, 0, 0, 0, max(0, needed - held.shape[1])))
-        return held.scatter(1, index, new.transpose(1, 2))
-
-    return put(cache[0], k), put(cache[1], v)
+def _keep(held: Tensor, kept: Tensor | None) -> Tensor:
+    """Of the keys or values (B S N H) those numbered `kept` (B S')."""
+    return held if kept is None else held.take_along_dim(kept[..., None, None], dim=1)

@@ -56,17 +56,27 @@ def sinusoidal(places: Tensor, dim: int) -> Tensor:
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(-2)[..., :dim]
 
 
-def rotate(x: Tensor, places: Tensor) -> Tensor:
-    """Turn queries or keys (B N T H) by the angles of their places, (T) or (B T); H is even.
+def sinusoidal_grid(rows: int, columns: int, dim: int, device: torch.device) -> Tensor:
+    """Waves (Y·X D) of the places of a grid, read row by row: half of the width tells the row, half the column."""
+    row = sinusoidal(torch.arange(rows, device=device), dim // 2)
+    column = sinusoidal(torch.arange(columns, device=device), dim - dim // 2)
+    return torch.cat((row[:, None].expand(-1, columns, -1), column.expand(rows, -1, -1)), dim=-1).flatten(0, 1)
+
+
+def rotary(places: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (… T 1 H/2) of the angles by which `rotate` turns the steps at `places` (… T)."""
+    half = head_dim // 2
+    frequency = 10_000.0 ** (-torch.arange(half, device=places.device, dtype=torch.float32) / half)
+    angle = places[..., None, None].float() * frequency
+    return angle.cos(), angle.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn queries or keys (B T N H) by the angles of their places; H is even.
 
     Halves are paired, as in Llama: width i with width i + H/2.
     """
-    half = x.shape[-1] // 2
-    frequency = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
-    angle = places[..., None].float() * frequency
-    if angle.ndim == 3:
-        angle = angle[:, None]
-    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     first, second = x.chunk(2, dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 

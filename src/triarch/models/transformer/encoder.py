@@ -19,12 +19,14 @@ from torch.nn import functional as F
 from triarch.core.spec import Spec
 from triarch.core.state import State
 from triarch.core.types import Features, FeatureShape
-from triarch.layers.attention import SelfAttention
+from triarch.layers.attention import AttentionState, Cache, SelfAttention
 from triarch.layers.backbone import Backbone
 from triarch.layers.embed import Embed
+from triarch.layers.feed import MLP
 from triarch.layers.geometry import ImageOrder
 from triarch.layers.pool import last, lengths, mean
 from triarch.layers.position import AddPosition, Position
+from triarch.layers.sight import Sight, View
 from triarch.models.registry import Architecture
 
 
@@ -32,7 +34,8 @@ from triarch.models.registry import Architecture
 class Config:
     """Settings of `encoder`; hidden_dim is the width inside the feed-forward part.
 
-    Dropout acts on the residual paths only: on attention's weights it would cost the fast kernels.
+    BERT (Devlin et al. 2018, arXiv 1810.04805) has learned positions, no `norm_first`, and `embed_norm`: its input is
+    normalised too. Dropout acts on the residual paths only: on attention's weights it would cost the fast kernels.
     """
 
     dim: int = 32
@@ -43,16 +46,9 @@ class Config:
     pool: Literal["mean", "class"] = "mean"
     causal: bool = False
     norm_first: bool = True
+    embed_norm: bool = False
     image: ImageOrder = "patches"
     dropout: float = 0.1
-
-
-@dataclass
-class EncoderState(State):
-    """Keys and values of the steps so far: for each layer (B S N H)."""
-
-    keys: tuple[Tensor, ...]
-    values: tuple[Tensor, ...]
 
 
 class Block(nn.Module):
@@ -62,22 +58,18 @@ class Block(nn.Module):
         super().__init__()
         self.norm_first = config.norm_first
         self.attention_norm = nn.LayerNorm(config.dim)
-        self.attention = SelfAttention(config.dim, config.num_heads, config.causal, config.position)
+        self.attention = SelfAttention(config.dim, config.num_heads)
         self.feed_norm = nn.LayerNorm(config.dim)
-        self.widen = nn.Linear(config.dim, config.hidden_dim)
-        self.narrow = nn.Linear(config.hidden_dim, config.dim)
+        self.feed = MLP(config.dim, config.hidden_dim)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(
-        self, x: Tensor, mask: Tensor | None, places: Tensor, cache: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    def forward(self, x: Tensor, view: View, cache: Cache | None = None) -> tuple[Tensor, Cache | None]:
         """(B T D) → (B T D), and the cache with these steps in it."""
-        attended, cache = self.attention(self.attention_norm(x) if self.norm_first else x, mask, places, cache)
+        attended, cache = self.attention(self.attention_norm(x) if self.norm_first else x, view, cache)
         x = x + self.dropout(attended)
         if not self.norm_first:
             x = self.attention_norm(x)
-        fed = self.narrow(F.gelu(self.widen(self.feed_norm(x) if self.norm_first else x)))
-        x = x + self.dropout(fed)
+        x = x + self.dropout(self.feed(self.feed_norm(x) if self.norm_first else x))
         return (x if self.norm_first else self.feed_norm(x)), cache
 
 
@@ -92,14 +84,12 @@ class Encoder(Backbone):
         super().__init__()
         if config.causal and config.pool == "class":
             raise ValueError("a causal encoder has no class token: pool must be 'mean', its summary is the last step")
-        self.causal, self.num_heads, self.head_dim = (
-            config.causal,
-            config.num_heads,
-            config.dim // config.num_heads,
-        )
+        self.causal = config.causal
+        self.sight = Sight(config.causal, config.position, config.num_heads, config.dim // config.num_heads)
         self.embed = Embed(spec, config.dim, image=config.image)
         self.class_token = nn.Parameter(torch.zeros(config.dim)) if config.pool == "class" else None
         self.position = AddPosition(config.position, config.dim, self.embed.max_len + (self.class_token is not None))
+        self.embed_norm = nn.LayerNorm(config.dim) if config.embed_norm else nn.Identity()
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.dim) if config.norm_first else nn.Identity()
@@ -114,7 +104,7 @@ class Encoder(Backbone):
     ) -> tuple[Features, State | None]:
         """(B T), (B T C) or (B C Y X) → values (B T D)."""
         values = self.embed(x)
-        if isinstance(state, EncoderState):
+        if isinstance(state, AttentionState):
             values, state = self._chunk(values, mask, state)
             return Features(values, mask, "sequence", last(values, mask)), state
         seen = mask
@@ -122,35 +112,30 @@ class Encoder(Backbone):
             values = torch.cat((self.class_token.expand(len(values), 1, -1), values), dim=1)
             seen = None if mask is None else F.pad(mask, (1, 0), value=True)
         places = torch.arange(values.shape[1], device=values.device)
-        values = self.dropout(self.position(values, places, seen))
+        values = self.dropout(self.embed_norm(self.position(values, places, seen)))
+        view = self.sight(seen, places)
         for block in self.blocks:
-            values, _ = block(values, seen, places)
+            values, _ = block(values, view)
         values = self.norm(values)
         if self.class_token is not None:
             return Features(values[:, 1:], mask, "sequence", values[:, 0]), None
         return Features(values, mask, "sequence", (last if self.causal else mean)(values, mask)), None
 
-    def _chunk(self, values: Tensor, mask: Tensor | None, state: EncoderState) -> tuple[Tensor, EncoderState]:
+    def _chunk(self, values: Tensor, mask: Tensor | None, state: AttentionState) -> tuple[Tensor, AttentionState]:
         places = state.position[:, None] + torch.arange(values.shape[1], device=values.device)
-        steps = lengths(values, mask)
-        values = self.dropout(self.position(values, places, mask))
+        values = self.dropout(self.embed_norm(self.position(values, places, mask)))
+        view = self.sight(mask, places, state.held)
         caches = []
-        for block, *cache in zip(self.blocks, state.keys, state.values):
-            values, after = block(values, mask, places, tuple(cache))
-            caches.append(after)
-        keys, kept = zip(*caches)
-        return self.norm(values), EncoderState(state.position + steps, keys, kept)
+        for block, cache in zip(self.blocks, state.caches):
+            values, cache = block(values, view, cache)
+            caches.append(cache)
+        return self.norm(values), state.after(lengths(values, mask), caches)
 
-    def start(self, batch_size: int, device: torch.device | str = "cpu") -> EncoderState:
+    def start(self, batch_size: int, device: torch.device | str = "cpu") -> AttentionState:
         """An empty cache."""
         if not self.causal:
             super().start(batch_size, device)
-        empty = torch.zeros(batch_size, 0, self.num_heads, self.head_dim, device=device)
-        return EncoderState(
-            position=torch.zeros(batch_size, dtype=torch.long, device=device),
-            keys=(empty,) * len(self.blocks),
-            values=(empty,) * len(self.blocks),
-        )
+        return AttentionState.start(batch_size, len(self.blocks), self.sight.num_heads, self.sight.head_dim, device)
 
 
 ARCHITECTURE = Architecture(
