@@ -1,0 +1,135 @@
+"""The causal decoder: every step looks at itself and the past, as in GPT, Llama and Mistral.
+
+x ← x + attention(norm(x)), x ← x + feed(norm(x)). The defaults are Llama's (Touvron et al. 2023, arXiv 2302.13971):
+rotary positions, RMS norm, swiglu, no biases. Learned positions, layer norm, gelu and biases make it GPT-2 (Radford et
+al. 2019, "Language models are unsupervised multitask learners"); `bias` "qkv" makes it Qwen2 (arXiv 2407.10671), a
+`window` Mistral (Jiang et al. 2023, arXiv 2310.06825). It wins where a sequence is to be continued, and with much data;
+to classify what is known as a whole, an encoder sees both sides. With a window its memory does not grow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from triarch.core.spec import Spec
+from triarch.core.state import State
+from triarch.core.types import Features, FeatureShape
+from triarch.layers.attention import AttentionState, Bias, Cache, SelfAttention
+from triarch.layers.backbone import Backbone
+from triarch.layers.dropout import Dropout
+from triarch.layers.embed import Embed
+from triarch.layers.feed import MLP, SwiGLU
+from triarch.layers.geometry import ImageOrder
+from triarch.layers.norm import RMSNorm
+from triarch.layers.pool import last, lengths
+from triarch.layers.position import AddPosition, Position
+from triarch.layers.sight import Sight, View
+from triarch.models.registry import Architecture
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of `decoder`; hidden_dim is the width inside the feed-forward part, num_kv_heads None is num_heads."""
+
+    dim: int = 32
+    depth: int = 2
+    num_heads: int = 2
+    num_kv_heads: int | None = None
+    hidden_dim: int = 96
+    position: Position = "rotary"
+    norm: Literal["rms", "layer"] = "rms"
+    feed: Literal["swiglu", "gelu"] = "swiglu"
+    bias: Bias = "none"
+    window: int | None = None
+    image: ImageOrder = "patches"
+    dropout: float = 0.1
+
+
+class Block(nn.Module):
+    """Attention and a feed-forward part, each on a residual path."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.attention_norm = _norm(config)
+        self.attention = SelfAttention(config.dim, config.num_heads, num_kv_heads=config.num_kv_heads, bias=config.bias)
+        self.feed_norm = _norm(config)
+        biased = config.bias == "all"
+        self.feed: nn.Module = (
+            SwiGLU(config.dim, config.hidden_dim, biased)
+            if config.feed == "swiglu"
+            else MLP(config.dim, config.hidden_dim, biased, approximate="tanh")
+        )
+        self.dropout = Dropout(config.dropout)
+
+    def forward(self, x: Tensor, view: View, cache: Cache | None = None) -> tuple[Tensor, Cache | None]:
+        """(B T D) → (B T D), and the cache with these steps in it."""
+        attended, cache = self.attention(self.attention_norm(x), view, cache)
+        x = x + self.dropout(attended)
+        return x + self.dropout(self.feed(self.feed_norm(x))), cache
+
+
+class Decoder(Backbone):
+    """Sequence features; pooled: the last real step."""
+
+    def __init__(self, config: Config, spec: Spec) -> None:
+        super().__init__()
+        self.sight = Sight(True, config.position, config.num_heads, config.dim // config.num_heads, config.window)
+        self.num_kv_heads = config.num_kv_heads or config.num_heads
+        self.embed = Embed(spec, config.dim, image=config.image)
+        self.position = AddPosition(config.position, config.dim, self.embed.max_len)
+        self.dropout = Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.norm = _norm(config)
+        self.shape = FeatureShape("sequence", config.dim, self.embed.stride, config.dim)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        state: State | None = None,
+        context: Features | None = None,
+    ) -> tuple[Features, State | None]:
+        """(B T), (B T C) or (B C Y X) → values (B T D)."""
+        values = self.embed(x)
+        places = torch.arange(values.shape[1], device=values.device)
+        before = state if isinstance(state, AttentionState) else None
+        if before is not None:
+            places = before.position[:, None] + places
+        values = self.dropout(self.position(values, places, mask))
+        view = self.sight(mask, places, None if before is None else before.held)
+        caches = []
+        for number, block in enumerate(self.blocks):
+            values, cache = block(values, view, None if before is None else before.caches[number])
+            caches.append(cache)
+        values = self.norm(values)
+        after = None if before is None else before.after(lengths(values, mask), caches)
+        return Features(values, mask, "sequence", last(values, mask)), after
+
+    def start(self, batch_size: int, device: torch.device | str = "cpu") -> AttentionState:
+        """An empty cache."""
+        return AttentionState.start(batch_size, len(self.blocks), self.num_kv_heads, self.sight.head_dim, device)
+
+
+def _norm(config: Config) -> nn.Module:
+    return RMSNorm(config.dim, eps=1e-6) if config.norm == "rms" else nn.LayerNorm(config.dim)
+
+
+ARCHITECTURE = Architecture(
+    family="transformer",
+    config=Config,
+    backbone=Decoder,
+    sizes={
+        "nano": {},
+        "micro": {"dim": 64, "depth": 4, "num_heads": 4, "hidden_dim": 176},
+        "tiny": {"dim": 192, "depth": 6, "num_heads": 6, "hidden_dim": 512},
+        "small": {"dim": 384, "depth": 12, "num_heads": 6, "hidden_dim": 1024},
+        "base": {"dim": 768, "depth": 12, "num_heads": 12, "hidden_dim": 2048},
+        "large": {"dim": 1024, "depth": 24, "num_heads": 16, "hidden_dim": 2736},
+    },
+    learning_rates=(5e-4, 8e-3),
+    causal={},
+)
