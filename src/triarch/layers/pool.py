@@ -21,6 +21,11 @@ def last(values: Tensor, mask: Tensor | None) -> Tensor:
     return values[torch.arange(len(values), device=values.device), index]
 
 
+def both_ends(values: Tensor, mask: Tensor | None) -> Tensor:
+    """The last real step and the first: (B T D) → (B 2D)."""
+    return torch.cat((last(values, mask), values[:, 0]), dim=-1)
+
+
 def mean(values: Tensor, mask: Tensor | None) -> Tensor:
     """The mean of the real steps: (B T D) → (B D)."""
     if mask is None:

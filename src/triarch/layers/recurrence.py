@@ -16,7 +16,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from triarch.core.state import State
 from triarch.layers.pool import last, lengths
 
-Cell = Literal["rnn", "lstm"]
+Cell = Literal["rnn", "lstm", "gru"]
+KINDS: dict[Cell, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Recurrence(nn.Module):
     """Layers of a recurrent cell in one or two directions.
 
     Args:
-        cell: `nn.RNN` with tanh, or `nn.LSTM`.
+        cell: `nn.RNN` with tanh, `nn.LSTM` or `nn.GRU`.
         in_dim: width of the input.
         dim: D, width of one direction.
         depth: layers.
@@ -43,11 +44,10 @@ class Recurrence(nn.Module):
         super().__init__()
         if directions not in (1, 2):
             raise ValueError(f"directions is 1 or 2, not {directions}")
-        kind = nn.LSTM if cell == "lstm" else nn.RNN
         widths = [in_dim] + [directions * dim] * (depth - 1)
         self.cell, self.dim, self.directions = cell, dim, directions
-        self.forwards = nn.ModuleList(kind(width, dim, batch_first=True) for width in widths)
-        self.backwards = nn.ModuleList(kind(width, dim, batch_first=True) for width in widths if directions == 2)
+        self.forwards = nn.ModuleList(KINDS[cell](width, dim, batch_first=True) for width in widths)
+        self.backwards = nn.ModuleList(KINDS[cell](width, dim, batch_first=True) for width in widths if directions == 2)
         self.dropout = nn.Dropout(dropout)
         self.reset()
 
@@ -80,7 +80,7 @@ class Recurrence(nn.Module):
             forwards: Tensor = layer(x)[0]
             summary = last(forwards, mask)
             if self.directions == 2:
-                backwards = _reverse(self.backwards[number](_reverse(x, mask))[0], mask)
+                backwards = reverse(self.backwards[number](reverse(x, mask))[0], mask)
                 summary = torch.cat((summary, backwards[:, 0]), dim=-1)
                 forwards = torch.cat((forwards, backwards), dim=-1)
             x = forwards
@@ -116,7 +116,7 @@ class Recurrence(nn.Module):
         return x, hidden[-1], moved
 
 
-def _reverse(x: Tensor, mask: Tensor | None) -> Tensor:
+def reverse(x: Tensor, mask: Tensor | None) -> Tensor:
     """Each row's real steps in reverse, its padding left where it is: (B T D) → (B T D)."""
     if mask is None:
         return x.flip(1)
