@@ -55,6 +55,20 @@ MUTANTS = {
         "layers/recurrence.py", "(state.hidden[number][None], state.cell[number][None])",
         "(state.hidden[number][None], 0 * state.cell[number][None])", "test_chunking and lstm",
     ),
+    "a scan begins anew with each chunk": (
+        "layers/scan.py", "held = before", "held = 0 * before", "test_chunking and rglru",
+    ),
+    "a scan ends in padding": (
+        "layers/scan.py", "(steps - 1).clamp(min=0)", "torch.full_like(steps, h.shape[1] - 1)",
+        "test_chunking and mingru",
+    ),
+    "a short convolution forgets between chunks": (
+        "layers/convolution.py", "seen = torch.cat((before, x), dim=1)", "seen = torch.cat((0 * before, x), dim=1)",
+        "test_chunking and mingru",
+    ),
+    "a window sees what was never there": (
+        "layers/local_attention.py", " & (behind <= places[..., None])", "[None]", "test_chunking and griffin",
+    ),
 }  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """The recurrence of minGRU: h_t = (1 - z_t) ⊙ h_{t-1} + z_t ⊙ g(c_t), with z = σ(u).
 
-g(c) = c + 1/2 where c ≥ 0, σ(c) elsewhere, keeps the state positive (Feng et al. 2024, arXiv 2410.01201, appendix B). On a
-CPU gates and recurrence go together, a block of steps that fits the cache at a time, forth and back: as separate
-operators over the whole they take half as long again, most of it for memory.
+g(c) = c + 1/2 where c ≥ 0, σ(c) elsewhere, keeps the state positive (Feng et al. 2024, arXiv 2410.01201). On a CPU
+gates and recurrence go together, a block of steps that fits the cache at a time, forth and back: as operators over the
+whole they wait for memory.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def gated_scan(x: Tensor, before: Tensor | None = None) -> Tensor:
     if before is None:
         before = x.new_zeros(x.shape[0], x.shape[2] // 2)
     if step_by_step(x):
-        made: Tensor = _Blocks.apply(x, before)
+        made: Tensor = _Blocks.apply(x, before)  # type: ignore[no-untyped-call]
         return made
     gate, candidate = x.chunk(2, dim=-1)
     z = gate.sigmoid()
@@ -60,7 +60,7 @@ class _Blocks(torch.autograd.Function):
         return h
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         z, g, h, before = ctx.saved_tensors
         size, length = _size(h), h.shape[1]

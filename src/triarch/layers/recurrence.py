@@ -6,6 +6,7 @@ behind is packed, since then the state in the middle of a row is wanted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,7 @@ from triarch.core.state import State
 from triarch.layers.pool import last, lengths
 
 Cell = Literal["rnn", "lstm", "gru"]
-KINDS: dict[Cell, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+KINDS: dict[Cell, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 @dataclass

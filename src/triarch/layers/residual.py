@@ -1,13 +1,14 @@
 """Residual blocks around what mixes the steps: x ← x + mixer(norm(x)), then x ← x + feed(norm(x)).
 
-A mixer is any module that keeps the protocol of `Mixer`: a gated linear recurrence, attention to the nearest steps. What
-each remembers between two chunks are two tensors, so that one state serves stacks of any mixture.
+A mixer keeps the protocol of `Mixer`: a gated linear recurrence, say, or attention to the nearest steps. What each
+remembers between two chunks are two tensors, so that one state serves stacks of any mixture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +82,7 @@ class Residual(nn.Module):
     ) -> None:
         super().__init__()
         self.mixer_norm, self.mixer = norm(), mixer
-        self.feed_norm, self.feed = (norm(), feed) if feed else (None, None)
+        self.feed_norm, self.feed = norm() if feed else None, feed
         self.dropout = nn.Dropout(dropout)
 
     def forward(
@@ -118,7 +119,7 @@ class Residuals(nn.Module):
 
     def start(self, batch_size: int, device: torch.device | str) -> BlockState:
         """Before the first step."""
-        memories = (block.mixer.start(batch_size, device) for block in self.blocks)
+        memories = (cast(Residual, block).mixer.start(batch_size, device) for block in self.blocks)
         return BlockState(
             position=torch.zeros(batch_size, dtype=torch.long, device=device),
             memory=tuple(part for memory in memories for part in memory),

@@ -1,7 +1,8 @@
 """The real-gated linear recurrent unit and the block around it (De et al. 2024, arXiv 2402.19427).
 
-h_t = a_t ⊙ h_{t-1} + √(1 - a_t²) ⊙ i_t ⊙ x_t, a_t = exp(-8 r_t softplus(Λ)), r_t = σ(W_r x_t + b), i_t = σ(W_i x_t + b). Both
-gates are block-diagonal. At the first place nothing is kept, and x enters as it is, without the root.
+h_t = a_t ⊙ h_{t-1} + √(1 - a_t²) ⊙ i_t ⊙ x_t with a_t = exp(-8 r_t softplus(Λ)), r_t = σ(W_r x_t + b) and
+i_t = σ(W_i x_t + b), whose matrices are block-diagonal. At the first place, where there is no past to keep the balance
+with, the root is left out.
 """
 
 from __future__ import annotations
@@ -58,12 +59,12 @@ class RGLRU(nn.Module):
         gates = (torch.einsum("btnh,nhk->btnk", heads, self.weight) + self.bias).sigmoid()
         keep, enter = (gate.flatten(2) for gate in gates.chunk(2, dim=-1))
         exponent = keep * (-SHARPNESS * F.softplus(self.decay))
-        root: Tensor = _BoundedRoot.apply(-torch.expm1(2 * exponent))
+        root: Tensor = BoundedRoot.apply(-torch.expm1(2 * exponent))  # type: ignore[no-untyped-call]
         root = torch.where(places[..., None] == 0, 1.0, root)
         return scan(exponent.exp(), x * enter * root, before)
 
 
-class _BoundedRoot(torch.autograd.Function):
+class BoundedRoot(torch.autograd.Function):
     """√x whose slope is never above `STEEPEST`."""
 
     @staticmethod
@@ -72,10 +73,11 @@ class _BoundedRoot(torch.autograd.Function):
         return x.sqrt()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return grad / (4 * x).clamp(min=STEEPEST**-2).sqrt()
+        slope: Tensor = grad / (4 * x).clamp(min=STEEPEST**-2).sqrt()
+        return slope
 
 
 class RecurrentMixer(Mixer):

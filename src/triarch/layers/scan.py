@@ -34,7 +34,7 @@ def scan(a: Tensor, b: Tensor, before: Tensor | None = None) -> Tensor:
         before = b.new_zeros(b.shape[0], b.shape[2])
     if not step_by_step(b):
         return chunked_scan(a, b, before)
-    made: Tensor = _Steps.apply(a, b, before)
+    made: Tensor = _Steps.apply(a, b, before)  # type: ignore[no-untyped-call]
     return made
 
 
@@ -60,7 +60,7 @@ class _Steps(torch.autograd.Function):
         return h
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, h, before = ctx.saved_tensors
         grad_b = torch.empty_like(h)

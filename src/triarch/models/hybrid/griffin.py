@@ -1,11 +1,10 @@
 """Griffin: a recurrence that carries far and attention that looks up nearby, by turns.
 
-Of three blocks two mix the steps by a gated linear recurrence (`rglru`) and one by causal attention to the last `window`
-steps, with several queries for one key and value and rotary positions; each is followed by a gated feed-forward part:
-x ← x + mix(norm(x)), x ← x + W₃ (gelu(W₁ x) ⊙ W₂ x). De et al. 2024, "Griffin: mixing gated linear recurrences with local
-attention" (arXiv 2402.19427); block for block it is Transformers' RecurrentGemma. It wins on long sequences, where a
-Transformer's cache and time grow and this one's do not; on short ones the window sees everything, and an encoder that
-looks both ways has the advantage. It is causal always.
+Of three blocks two mix the steps by a gated linear recurrence (that of `rglru`) and one by causal attention to the last
+`window` steps, with one key and value for all queries and rotary positions; each is followed by a gated feed-forward
+part: x ← x + mix(norm(x)), x ← x + W₃ (gelu(W₁ x) ⊙ W₂ x). De et al. 2024, "Griffin: mixing gated linear recurrences
+with local attention" (arXiv 2402.19427). Its state does not grow, so it is for long sequences, where a Transformer's
+cache and time do; on short ones an encoder that looks both ways has the advantage, since this one is always causal.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """The minimal GRU: its gates see the input only, so all steps' gates are computed at once.
 
-h_t = (1 - z_t) ⊙ h_{t-1} + z_t ⊙ g(V x_t), z_t = σ(U x_t), with g positive: g(c) = c + 1/2 where c ≥ 0, else σ(c). Feng et
-al. 2024, "Were RNNs all we needed?" (arXiv 2410.01201). Blocks: x ← x + minGRU(conv(norm(x))), the convolution short,
+h_t = (1 - z_t) ⊙ h_{t-1} + z_t ⊙ g(V x_t), z_t = σ(U x_t), with g(c) = c + 1/2 where c ≥ 0, else σ(c). Feng et al.
+2024, "Were RNNs all we needed?" (arXiv 2410.01201). Blocks: x ← x + minGRU(conv(norm(x))), the convolution short,
 causal and depthwise, and, where `hidden_dim` is not 0, x ← x + W₂ gelu(W₁ norm(x)). What is left of the recurrence is
-linear, so a step of training takes a fraction of the LSTM's time and it goes on in constant memory; but a single layer
-cannot let what it has seen decide what it keeps, and tasks that need that (parity, counting) are the LSTM's and GRU's.
+linear: a step of training takes a fraction of the LSTM's time at equal width, in constant memory going step by step.
+But what a layer has seen cannot decide what it keeps, so tasks that need that, parity for one, are the LSTM's and the
+GRU's.
 """
 
 from __future__ import annotations

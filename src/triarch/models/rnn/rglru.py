@@ -1,10 +1,11 @@
 """The real-gated linear recurrent unit: a diagonal recurrence that decides step by step how long it remembers.
 
-h_t = a_t ⊙ h_{t-1} + √(1 - a_t²) ⊙ i_t ⊙ x_t, a_t = exp(-8 r_t softplus(Λ)), with gates r and i of the input alone. Blocks, as
-in the paper's Hawk: x ← x + out(gelu(W x) ⊙ unit(conv(V x))), x ← x + W₃ (gelu(W₁ x) ⊙ W₂ x), each normalised before. De et
-al. 2024, "Griffin: mixing gated linear recurrences with local attention" (arXiv 2402.19427). It holds numbers over
-hundreds of steps in constant memory, trains without a step-by-step matrix product, and wins on long sequences; what it
-cannot do is to look up exactly what stood far back: `griffin` adds attention for that.
+h_t = a_t ⊙ h_{t-1} + √(1 - a_t²) ⊙ i_t ⊙ x_t, a_t = exp(-8 r_t softplus(Λ)), with gates r and i of the input alone.
+Blocks, as in the paper's Hawk: x ← x + out(gelu(W x) ⊙ unit(conv(V x))), x ← x + W₃ (gelu(W₁ x) ⊙ W₂ x), each
+normalised before. De et al. 2024, "Griffin: mixing gated linear recurrences with local attention" (arXiv 2402.19427).
+It carries numbers over hundreds of steps in constant memory and without a product of matrices from step to step, which
+is what long sequences want; what it cannot do well is look up exactly what stood far back: `griffin` adds attention for
+that.
 """
 
 from __future__ import annotations
