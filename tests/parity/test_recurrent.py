@@ -12,9 +12,10 @@ LENGTHS = [19, 3, 11, 1, 7]
 
 
 def reference(name, recurrence, in_dim):
-    """torch's network with the weights of ours, none of which is left at zero."""
+    """torch's network with the weights of ours, whose biases are drawn so that none is left at zero."""
     for parameter in recurrence.parameters():
-        nn.init.normal_(parameter, std=0.3)
+        if parameter.ndim == 1:
+            nn.init.normal_(parameter, std=0.3)
     depth, directions = len(recurrence.forwards), recurrence.directions
     kind = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[name]
     network = kind(in_dim, recurrence.dim, depth, batch_first=True, bidirectional=directions == 2)
