@@ -29,6 +29,20 @@ class MLP(nn.Module):
         return made
 
 
+class GeGLU(nn.Module):
+    """W₃ (gelu(W₁ x) ⊙ W₂ x) (Shazeer 2020, arXiv 2002.05202)."""
+
+    def __init__(self, dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.gate, self.widen = nn.Linear(dim, hidden_dim), nn.Linear(dim, hidden_dim)
+        self.narrow = nn.Linear(hidden_dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(… D) → (… D)."""
+        made: Tensor = self.narrow(F.gelu(self.gate(x), approximate="tanh") * self.widen(x))
+        return made
+
+
 class SwiGLU(nn.Module):
     """W₂ (silu(W_g x) ⊙ W_u x) (Shazeer 2020, arXiv 2002.05202); W_g and W_u lie in one matrix, in this order."""
 

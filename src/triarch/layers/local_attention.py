@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from triarch.layers.convolution import latest
 from triarch.layers.pool import lengths
-from triarch.layers.position import rotate
+from triarch.layers.position import rotary, rotate
 from triarch.layers.residual import Memory, Mixer
 
 
@@ -36,8 +36,9 @@ class LocalAttention(Mixer):
         self, x: Tensor, mask: Tensor | None, places: Tensor, before: Memory | None
     ) -> tuple[Tensor, Memory | None]:
         """(B T D) → (B T D); remembers the window's keys and values, (B window-1 H) each."""
-        q = _turn(self.q(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2), places)
-        k, v = _turn(self.k(x)[:, None], places)[:, 0], self.v(x)
+        turn = rotary(places, self.head_dim // 2)
+        q = _turn(self.q(x).unflatten(-1, (self.num_heads, -1)), turn).transpose(1, 2)
+        k, v = _turn(self.k(x)[:, :, None], turn)[:, :, 0], self.v(x)
         after = None
         if before is not None:
             k, v = (torch.cat((held, new), dim=1) for held, new in zip(before, (k, v)))
@@ -58,7 +59,7 @@ class LocalAttention(Mixer):
         return empty, empty
 
 
-def _turn(x: Tensor, places: Tensor) -> Tensor:
-    """Rotate the first half of the width of (B N T H)."""
+def _turn(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotate the first half of the width of (B T N H)."""
     first, second = x.chunk(2, dim=-1)
-    return torch.cat((rotate(first, places), second), dim=-1)
+    return torch.cat((rotate(first, *turn), second), dim=-1)

@@ -20,7 +20,7 @@ from triarch.core.state import State
 from triarch.core.types import Features, FeatureShape
 from triarch.layers.backbone import Backbone
 from triarch.layers.embed import Embed
-from triarch.layers.feed_forward import GatedFeedForward
+from triarch.layers.feed import GeGLU
 from triarch.layers.geometry import ImageOrder
 from triarch.layers.local_attention import LocalAttention
 from triarch.layers.pool import last
@@ -55,7 +55,7 @@ class Griffin(Backbone):
                 Residual(
                     norm,
                     _mixer(config, attends=number % 3 == 2),
-                    GatedFeedForward(config.dim, config.hidden_dim),
+                    GeGLU(config.dim, config.hidden_dim),
                     config.dropout,
                 )
                 for number in range(config.depth)

@@ -21,7 +21,7 @@ from triarch.core.state import State
 from triarch.core.types import Features, FeatureShape
 from triarch.layers.backbone import Backbone
 from triarch.layers.embed import Embed
-from triarch.layers.feed_forward import GatedFeedForward
+from triarch.layers.feed import GeGLU
 from triarch.layers.geometry import ImageOrder
 from triarch.layers.pool import both_ends, last
 from triarch.layers.residual import BlockState, Residual, Residuals, both_ways
@@ -57,7 +57,7 @@ class Hawk(Backbone):
                 Residual(
                     norm,
                     both_ways(mixer, config.directions),
-                    GatedFeedForward(config.dim, config.hidden_dim),
+                    GeGLU(config.dim, config.hidden_dim),
                     config.dropout,
                 )
                 for _ in range(config.depth)

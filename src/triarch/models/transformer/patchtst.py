@@ -31,6 +31,7 @@ from triarch.layers.geometry import series_patch
 from triarch.layers.norm import SequenceBatchNorm
 from triarch.layers.pool import mean
 from triarch.layers.position import AddPosition, sinusoidal
+from triarch.layers.sight import View
 from triarch.models.registry import Architecture
 
 SMALLEST_VARIANCE = 1e-5
@@ -76,15 +77,16 @@ class Block(nn.Module):
         super().__init__()
         self.norm_first = config.norm_first
         self.attention_norm = PatchNorm(config.norm, config.dim)
-        self.attention = SelfAttention(config.dim, config.num_heads, causal=False, position=config.position)
+        self.attention = SelfAttention(config.dim, config.num_heads)
         self.feed_norm = PatchNorm(config.norm, config.dim)
         self.widen = nn.Linear(config.dim, config.hidden_dim)
         self.narrow = nn.Linear(config.hidden_dim, config.dim)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None, places: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """(B T D) → (B T D)."""
-        attended, _ = self.attention(self.attention_norm(x, mask) if self.norm_first else x, mask, places)
+        view = View(bias=None if mask is None else mask[:, None, None])
+        attended, _ = self.attention(self.attention_norm(x, mask) if self.norm_first else x, view)
         x = x + self.dropout(attended)
         if not self.norm_first:
             x = self.attention_norm(x, mask)
@@ -137,7 +139,7 @@ class PatchTST(Backbone):
         places = torch.arange(patches.shape[2], device=x.device)
         values = self.dropout(self.position(self.embed(patches.flatten(0, 1)), places, seen))
         for block in self.blocks:
-            values = block(values, seen, places)
+            values = block(values, seen)
         values = values.unflatten(0, (-1, num_channels))
         values = values.transpose(1, 2).flatten(2) if self.flatten else values.mean(dim=1)
         return Features(values, mask, "sequence", mean(values, mask)), None
