@@ -66,16 +66,19 @@ def shapes(architecture: Architecture, modality: Modality) -> None:
 
 
 def gradients(architecture: Architecture, modality: Modality) -> None:
-    """Within five batches they reach every parameter."""
+    """Within five batches they reach every parameter, also behind a gate that begins closed."""
     data = spec(modality)
-    model, head = make(architecture, data), None
+    model = make(architecture, data)
     head = Classify().head(model.shape, data)
     model.train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=architecture.learning_rate)
     waiting = dict(model.named_parameters())
     for seed in range(5):
         example = batch(data, 6, seed)
         features, _ = model(example.input, example.mask)
+        optimiser.zero_grad()
         Classify().loss(head(features), example).backward()
+        optimiser.step()
         waiting = {name: value for name, value in waiting.items() if value.grad is None or not value.grad.any()}
     assert not waiting, f"no gradient reaches {', '.join(waiting)}"
 
