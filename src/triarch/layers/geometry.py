@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, floor, log2
 from typing import Literal
 
@@ -52,3 +53,31 @@ def series_patch(steps: int) -> tuple[int, int]:
     """
     length = 1 << max(1, floor(log2(max(1, steps)) / 2))
     return length, length // 2
+
+
+def is_large(spec: Spec) -> bool:
+    """Whether a stem may shrink the input fourfold: images above 64 pixels a side, sequences above 512 steps."""
+    return min(spec.shape[1:]) > 64 if spec.modality == "image" else spec.max_len > 512
+
+
+def strides(spec: Spec, wanted: Sequence[int], taken: int = 1) -> tuple[int, ...]:
+    """Which of the strides 2 that a convolutional network wants the input has room for; the others become 1.
+
+    The earliest are left out, so that the detail of small inputs lives longest; at least 3 places a side of an image
+    and 16 steps of a sequence remain.
+
+    Args:
+        wanted: 1 or 2 for each of the layers, in their order.
+        taken: what came before them has shrunk the input by this.
+    """
+    least = 3 if spec.modality == "image" else 16
+    side = ceil((min(spec.shape[1:]) if spec.modality == "image" else spec.max_len) / taken)
+    made = list(wanted)
+    room = 0
+    while (side := ceil(side / 2)) >= least:
+        room += 1
+    for place in reversed(range(len(made))):
+        if made[place] == 2:
+            made[place] = 2 if room > 0 else 1
+            room -= 1
+    return tuple(made)
