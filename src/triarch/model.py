@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from triarch.core.errors import InputError
@@ -29,6 +30,16 @@ class Model(nn.Module):
         output: Tensor = self.head(features)
         return output
 
+    def arrange(self) -> Model:
+        """Lay the kernels over images out with their channels last, the order that convolves fastest; no value changes.
+
+        `build` does so; whoever puts other tensors in the place of the parameters does so again.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return self
+
 
 def build(architecture: str, size: str, task: Task, spec: Spec, settings: Mapping[str, Any] | None = None) -> Model:
     """Build an untrained model; its weights are drawn from torch's generator.
@@ -52,4 +63,4 @@ def build(architecture: str, size: str, task: Task, spec: Spec, settings: Mappin
         backbone = found.backbone(config, spec)
     except ValueError as error:
         raise InputError(f"{architecture}/{size}: {error}", "change --set settings.…") from error
-    return Model(backbone, task.head(backbone.shape, spec))
+    return Model(backbone, task.head(backbone.shape, spec)).arrange()

@@ -23,6 +23,9 @@ MUTANTS = {
     "a convolution reads padding": (
         "layers/convolution.py", "x = zero_padding(x, mask)", "x = zero_padding(x, None)", "test_padding and tcn",
     ),
+    "a convolution before a norm reads padding": (
+        "layers/conv_norm.py", "x = zero_padding(x, mask)", "x = zero_padding(x, None)", "test_padding and resnet",
+    ),
     "attention reads padding": (
         "layers/sight.py", "append(mask[:, None, None])", "append(mask[:, None, None] | True)",
         "test_padding and encoder",

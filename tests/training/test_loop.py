@@ -59,6 +59,25 @@ def test_a_checkpoint_goes_on_bit_for_bit(tmp_path, changes, stop):
     assert torch.equal(weights(whole), weights(again))
 
 
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_a_checkpoint_of_kernels_laid_out_channels_last(tmp_path, name):
+    def new():
+        return trainer({"steps": 6, "optimiser.name": name}, "image", "resnet/nano")
+
+    with computing(1, 0, flush_denormals=True):
+        whole = new()
+        whole.run()
+    with computing(1, 0, flush_denormals=True):
+        part = new()
+        part.run(steps=3)
+        save_checkpoint(part, tmp_path / "c")
+        again = new()
+        load_checkpoint(again, tmp_path / "c")
+        again.run()
+    assert not whole.model.backbone.stages[1][0].last.conv.weight.is_contiguous()
+    assert torch.equal(weights(whole), weights(again))
+
+
 def test_workers_change_no_bit():
     none, two = trained({"steps": 12}), trained({"steps": 12, "workers": 2})
     assert torch.equal(weights(none), weights(two))

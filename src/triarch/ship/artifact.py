@@ -164,8 +164,7 @@ def load(folder: str | Path) -> Artifact:
         model.load_state_dict({name: value.clone() for name, value in weights.items()}, assign=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder} cannot be opened: {' '.join(str(error).split())[:300]}", "save it again") from error
-    model.eval()
-    return Artifact(config, model, task, preprocessor)
+    return Artifact(config, model.arrange().eval(), task, preprocessor)
 
 
 def new_config(architecture: str, size: str, settings: dict[str, Any], task: Task, spec: Spec) -> Config:

@@ -50,6 +50,10 @@ def load_checkpoint(trainer: Trainer, path: Path) -> None:
             states.setdefault(int(number), {})[name] = value
         groups = trainer.optimiser.state_dict()["param_groups"]
         trainer.optimiser.load_state_dict({"state": states, "param_groups": groups})
+        for parameter, entries in trainer.optimiser.state.items():
+            for name, value in entries.items():  # fused AdamW walks memory: a moment must lie as its parameter does
+                if value.shape == parameter.shape:
+                    entries[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         torch.set_rng_state(tensors["generator"])
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise InputError(
