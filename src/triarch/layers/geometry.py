@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, floor, log2
+from math import ceil, floor, log2, prod
 from typing import Literal
 
 from triarch.core.spec import Spec
@@ -19,6 +19,12 @@ def patch_side(rows: int, columns: int) -> int:
     return 1 << min(4, max(1, floor(log2(max(1, min(rows, columns)) / 7))))
 
 
+def patch_grid(rows: int, columns: int) -> tuple[int, int]:
+    """How many square patches lie below and beside each other; the last ones may stand over the edge."""
+    side = patch_side(rows, columns)
+    return ceil(rows / side), ceil(columns / side)
+
+
 def num_steps(spec: Spec, image: ImageOrder) -> int:
     """T, the steps that a sequence backbone sees of one item at most."""
     if spec.modality != "image":
@@ -26,8 +32,7 @@ def num_steps(spec: Spec, image: ImageOrder) -> int:
     _, rows, columns = spec.shape
     if image == "rows":
         return rows
-    side = patch_side(rows, columns)
-    return ceil(rows / side) * ceil(columns / side)
+    return prod(patch_grid(rows, columns))
 
 
 def num_poolings(spec: Spec, wanted: int) -> int:
