@@ -17,7 +17,7 @@ LENGTHS = [19, 3, 11, 1, 7]
 
 def mixed(mixer, x):
     """One row (T D), step by step."""
-    kernel, dim = mixer.conv.weight[:, 0], x.shape[1]
+    kernel, dim = mixer.conv.weight[:, 0] if mixer.conv else torch.ones(x.shape[1], 1), x.shape[1]
     hidden, made = torch.zeros(dim), []
     padded = torch.cat((torch.zeros(kernel.shape[1] - 1, dim), x))
     for step in range(len(x)):
@@ -86,3 +86,13 @@ def test_equals_the_scan_in_log_space():
     assert torch.allclose(made, expected, atol=1e-5)
     (mine,), (yours,) = (torch.autograd.grad(h.sin().sum(), x, retain_graph=True) for h in (made, expected))
     assert torch.allclose(mine, yours, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{"kernel_size": 1}, {"hidden_dim": 12, "depth": 1}])
+def test_every_block_passes_the_exams(settings):
+    from exams import exams
+
+    mingru = registry.find("mingru")
+    exams.padding(mingru, "text", settings)
+    exams.causality(mingru, "series", settings)
+    exams.chunking(mingru, "series", settings)

@@ -61,7 +61,7 @@ class ShortConv(nn.Conv1d):
         # As a picture one pixel high, whose channels come last, nothing is copied; and the bias is added outside, since
         # on a CPU its gradient inside costs more than the convolution.
         image = seen.transpose(1, 2)[:, :, None]
-        made = F.conv2d(image, self.weight[:, :, None], groups=self.groups)[:, :, 0].transpose(1, 2)
+        made = F.conv2d(image, self.weight[:, :, None], groups=self.groups).squeeze(2).transpose(1, 2)
         return made if self.bias is None else made + self.bias
 
     def remember(self, x: Tensor, steps: Tensor, before: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ class MinGRU(Mixer):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.dim = config.dim
-        self.conv = ShortConv(config.dim, config.kernel_size, bias=False)
+        # Without a bias: the gates have one.
+        self.conv = ShortConv(config.dim, config.kernel_size, bias=False) if config.kernel_size > 1 else None
         self.gates = nn.Linear(config.dim, 2 * config.dim)
 
     def forward(
@@ -57,16 +58,17 @@ class MinGRU(Mixer):
     ) -> tuple[Tensor, Memory | None]:
         """(B T D) → (B T D); remembers the state and the convolution's last inputs."""
         hidden, inputs = before or (None, None)
-        h = gated_scan(self.gates(self.conv(x, inputs)), hidden)
+        h = gated_scan(self.gates(self.conv(x, inputs) if self.conv else x), hidden)
         if hidden is None or inputs is None:
             return h, None
         steps = lengths(x, mask)
-        return h, (at_end(h, steps, hidden), self.conv.remember(x, steps, inputs))
+        kept = self.conv.remember(x, steps, inputs) if self.conv else inputs
+        return h, (at_end(h, steps, hidden), kept)
 
     def start(self, batch_size: int, device: torch.device | str) -> Memory:
         """Zeros."""
         hidden = torch.zeros(batch_size, self.dim, device=device)
-        return hidden, torch.zeros(batch_size, self.conv.reach, self.dim, device=device)
+        return hidden, torch.zeros(batch_size, self.conv.reach if self.conv else 0, self.dim, device=device)
 
 
 class MinGRUs(Backbone):
