@@ -118,26 +118,30 @@ def _deal(source: Source, rows: NDArray[np.int64], wanted: dict[Split, float]) -
 
 def _without_copies(source: Source, rows: Rows) -> tuple[Rows, tuple[str, ...]]:
     """Leave copies out of select and confirm, and say how many there are."""
-    key = source.input_prints + source.labels.astype(np.uint64)
-    seen, kept, out = rows["train"], {"train": rows["train"]}, {}
-    for name in ("select", "confirm"):
-        mine = rows[name]
-        fresh = ~np.isin(key[mine], key[seen])
-        _, first = np.unique(key[mine], return_index=True)
-        fresh &= np.isin(np.arange(len(mine)), first)
-        out[name], kept[name] = int((~fresh).sum()), mine[fresh]
-        seen = np.concatenate((seen, mine))
+    all_rows = np.concatenate([rows[name] for name in SPLITS])
+    split_of = np.repeat(np.arange(len(SPLITS)), [len(rows[name]) for name in SPLITS])
+    key = (source.input_prints + source.labels.astype(np.uint64))[all_rows]
+    # Stable: of equal items the one in the earliest split comes first. Sorting is many times faster than np.unique here.
+    order = np.argsort(key, kind="stable")
+    copy = np.zeros(len(key), dtype=bool)
+    copy[order[1:]] = key[order[1:]] == key[order[:-1]]
+    kept = ~copy | (split_of == 0)
     notes = []
-    copies = len(key) - len(np.unique(key))
-    if copies:
+    if copy.any():
+        _, select, confirm = (int((~kept & (split_of == number)).sum()) for number in range(len(SPLITS)))
         notes.append(
-            f"{copies:,} items are exact copies of others; {out['select']:,} are left out of select and"
-            f" {out['confirm']:,} out of confirm"
+            f"{int(copy.sum()):,} items are exact copies of others; {select:,} are left out of select and"
+            f" {confirm:,} out of confirm"
         )
-    contradictions = len(np.unique(key)) - len(np.unique(source.input_prints))
+    contradictions = int((~copy).sum()) - _distinct(source.input_prints[all_rows])
     if contradictions:
         notes.append(f"{contradictions:,} inputs appear under more than one class")
-    return {name: kept[name] for name in SPLITS}, tuple(notes)
+    return {name: all_rows[kept & (split_of == number)] for number, name in enumerate(SPLITS)}, tuple(notes)
+
+
+def _distinct(values: NDArray[np.uint64]) -> int:
+    ordered = np.sort(values)
+    return 1 + int((ordered[1:] != ordered[:-1]).sum())
 
 
 def _hashed(groups: NDArray[np.int64], fingerprint: str) -> NDArray[np.uint64]:

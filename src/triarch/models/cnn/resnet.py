@@ -122,7 +122,7 @@ ARCHITECTURE = Architecture(
     backbone=ResNet,
     sizes={
         "nano": {},
-        "micro": {"channels": (16, 32, 64), "depths": (2, 2, 2)},
+        "micro": {"channels": (16, 32, 64, 96), "depths": (1, 1, 1, 1)},
         "tiny": {"channels": (32, 64, 128, 256), "depths": (2, 2, 2, 2)},
         "small": {"channels": (64, 128, 256, 512), "depths": (3, 4, 6, 3)},
         "base": {"channels": (256, 512, 1024, 2048), "depths": (3, 8, 36, 3), "bottleneck": True},
