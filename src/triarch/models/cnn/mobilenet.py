@@ -4,9 +4,9 @@ Each block is x ← x + narrow(depthwise(widen(x))): a 1x1 convolution to `expan
 each channel alone, and a 1x1 convolution back without an activation; all batch-normalised. Sandler et al. 2018,
 "MobileNetV2: inverted residuals and linear bottlenecks" (arXiv 1801.04381), which is the size `classic`. With `squeeze`
 the channels are weighed by what the whole image holds (Hu et al. 2017, arXiv 1709.01507), as in EfficientNet (Tan, Le
-2019, arXiv 1905.11946), whose B4 is the size `small`; `tiny` is EfficientNet-Lite0. The strides that a small image has
-no room for are left out from the beginning. It wins where multiply–adds or parameters are the limit; on a CPU a
-`resnet` of the same time a step has more of both, and is often as accurate.
+2019, arXiv 1905.11946), whose B4 is the size `small`; `tiny` is EfficientNet-Lite0. Of its strides the
+earliest are left out where an image is small. It wins where parameters or multiply–adds are the limit; in time it wins
+less, since depthwise convolutions and their norms move much memory for each multiply–add.
 """
 
 from __future__ import annotations
