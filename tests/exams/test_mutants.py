@@ -51,7 +51,8 @@ MUTANTS = {
         "test_chunking and encoder",
     ),
     "a convolution remembers padding": (
-        "layers/convolution.py", "index = steps[:, None]", "index = torch.full_like(steps, x.shape[-1])[:, None]",
+        "layers/convolution.py", "index = steps[:, None] + torch.arange(self.reach",
+        "index = torch.full_like(steps, x.shape[-1])[:, None] + torch.arange(self.reach",
         "test_chunking and tcn",
     ),
     "a cell is forgotten between chunks": (

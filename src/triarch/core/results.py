@@ -164,7 +164,7 @@ class Candidate:
     model: str
     family: str
     params: int
-    macs: int
+    macs: int | None
     latency_ms: Latency | None = None
     peak_memory_bytes: int | None = None
     artifact_bytes: int | None = None

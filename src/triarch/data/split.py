@@ -121,7 +121,7 @@ def _without_copies(source: Source, rows: Rows) -> tuple[Rows, tuple[str, ...]]:
     all_rows = np.concatenate([rows[name] for name in SPLITS])
     split_of = np.repeat(np.arange(len(SPLITS)), [len(rows[name]) for name in SPLITS])
     key = (source.input_prints + source.labels.astype(np.uint64))[all_rows]
-    # Stable: of equal items the one in the earliest split comes first. Sorting is many times faster than np.unique here.
+    # Stable: of equal items the one in the earliest split comes first.
     order = np.argsort(key, kind="stable")
     copy = np.zeros(len(key), dtype=bool)
     copy[order[1:]] = key[order[1:]] == key[order[:-1]]

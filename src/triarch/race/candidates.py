@@ -25,6 +25,10 @@ from triarch.tasks.task import Task
 # What safetensors writes about one tensor, its name included, is well below this.
 BYTES_PER_TENSOR = 200
 RECIPE_BYTES = 3_072
+FEWEST_STEPS = 150
+# Multiply–adds a second that no training here reaches; only to refuse giants without trying them.
+FAST = 2e11
+TOO_SLOW = "too slow for the time"
 FIRST_SIZES = ("micro", "classic", "nano", "tiny", "small", "base", "large")
 
 
@@ -42,8 +46,12 @@ class Entry:
         return self.counted.model
 
 
-def entries(dataset: Dataset, task: Task) -> list[Entry]:
-    """Every architecture and size that serves the data, counted on the meta device."""
+def entries(dataset: Dataset, task: Task, seconds: float, batch_size: int) -> list[Entry]:
+    """Every architecture and size that serves the data, counted on the meta device.
+
+    Of a ladder whose sizes have become too slow for `seconds` the larger ones are not counted any more: parameters alone
+    are told.
+    """
     found = []
     common = _common_bytes(dataset, task)
     batch = dataset.batch(dataset.longest).to("meta")
@@ -51,14 +59,17 @@ def entries(dataset: Dataset, task: Task) -> list[Entry]:
         architecture = registry.find(name)
         if dataset.spec.modality in architecture.lacks:
             continue
+        slow = False
         for size in architecture.sizes:
             with torch.device("meta"):
                 model = build(name, size, task, dataset.spec)
+            count = None if slow else macs(model, lambda model=model: model(batch))  # type: ignore[misc]
+            slow = slow or least_step_seconds(count or 0, batch_size) * FEWEST_STEPS > seconds
             counted = Candidate(
                 model=f"{name}/{size}",
                 family=architecture.family,
                 params=params(model),
-                macs=macs(model, lambda model=model: model(batch)),  # type: ignore[misc]
+                macs=count,
                 artifact_bytes=common + weight_bytes(model) + BYTES_PER_TENSOR * len(model.state_dict()),
             )
             found.append(Entry(architecture, size, counted))
@@ -73,6 +84,9 @@ def within(budget: Budget, all_entries: list[Entry]) -> list[Entry]:
     """
     allowed = []
     for entry in all_entries:
+        if entry.counted.macs is None:
+            entry.counted.reason = TOO_SLOW
+            continue
         broken = budget.broken_by(entry.counted.params, entry.counted.artifact_bytes or 0)
         if broken:
             entry.counted.status, entry.counted.reason = "over budget", broken
@@ -86,6 +100,11 @@ def within(budget: Budget, all_entries: list[Entry]) -> list[Entry]:
             f"raise the limit: --max-params {nearest.counted.params} --max-size {nearest.counted.artifact_bytes}",
         )
     return allowed
+
+
+def least_step_seconds(macs: int, batch_size: int) -> float:
+    """What a training step takes at the very least."""
+    return 3 * macs * batch_size / FAST
 
 
 def in_order(family: list[Entry], smallest_first: bool = False) -> list[Entry]:

@@ -52,7 +52,7 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
         raise InputError("every network diverged", f"check the data for extreme values; see {race.ledger.path}")
     first = {finalist.model for finalist in finalists}
     raced = [entry for heat in planned for entry in allowed if entry.model in heat.models]
-    _costs(race, sorted(raced, key=lambda entry: (entry.model not in first, entry.counted.macs)))
+    _costs(race, sorted(raced, key=lambda entry: (entry.model not in first, entry.counted.macs or 0)))
     plan = race.plan_finals(finalists)
     finals = race.finals(finalists, plan)
     verdict, winner = judge(race, finals, plan, scores, fitted, data)

@@ -10,7 +10,7 @@ import numpy as np
 
 from triarch.core.budget import Budget
 from triarch.data.dataset import Dataset
-from triarch.race.candidates import Entry, in_order
+from triarch.race.candidates import FEWEST_STEPS, TOO_SLOW, Entry, in_order, least_step_seconds
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
 from triarch.training.start import step_seconds, useful_threads
@@ -24,9 +24,7 @@ SHORTEST_TRIAL = 0.7
 SHORTEST_FINAL = 1.5
 SHORT_RACE = 100.0
 EVALUATING, FEWEST_ITEMS = 0.15, 500
-FEWEST_STEPS, FEWEST_FINAL_STEPS = 150, 500
-# Multiply–adds a second that no training here reaches; only to refuse giants without trying them.
-FAST = 2e11
+FEWEST_FINAL_STEPS = 500
 
 
 def reserve(budget: Budget) -> float:
@@ -146,12 +144,12 @@ def _affordable(
             continue
         step = watch.step_seconds(entry, most)
         if step > most:
-            reasons[entry.model] = f"too slow for the time: {step:.2g} s a step"
+            reasons[entry.model] = f"{TOO_SLOW}: {step:.2g} s a step"
             continue
         slowest = max(step, slowest)
         chosen.append(entry)
     if not chosen:
-        chosen = [min(family, key=lambda entry: entry.counted.macs)]
+        chosen = [min(family, key=lambda entry: entry.counted.macs or 0)]
         del reasons[chosen[0].model]
     return chosen, reasons
 
@@ -165,7 +163,7 @@ class _Stopwatch:
 
     def step_seconds(self, entry: Entry, most: float) -> float:
         """The median of a few steps; of a giant only an estimate, too low but above `most`."""
-        estimate = 3 * entry.counted.macs * self.base.batch_size / FAST
+        estimate = least_step_seconds(entry.counted.macs or 0, self.base.batch_size)
         if estimate > most:
             return estimate
         if entry.model not in self._known:

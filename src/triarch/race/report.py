@@ -181,14 +181,14 @@ def _cost(choice: Choice, frame: Frame) -> list[dict[str, Any]]:
     """The chart of quality against multiply–adds; none where no network has a score."""
     points = [
         {
-            "family": one.family, "name": escape(label(one.family)), "x": max(1, one.macs), "y": one.score,
+            "family": one.family, "name": escape(label(one.family)), "x": max(1, one.macs or 1), "y": one.score,
             "up": _interval(one)[1] - (one.score or 0.0), "down": (one.score or 0.0) - _interval(one)[0],
             "model": escape(one.model), "hover": _hover(one), "final": one.seeds > 0,
             "best": one.model == choice.verdict.model,
         }
         for one in frame.networks
     ]  # fmt: skip
-    logs = [log10(max(1, one.macs)) for one in frame.networks] or [0.0]
+    logs = [log10(max(1, one.macs or 1)) for one in frame.networks] or [0.0]
     pad = 0.08 * max(1.0, max(logs) - min(logs))
     x, y = [min(logs) - pad, max(logs) + pad], [frame.low, frame.high]
     lines = [{"name": f"{escape(name)} {score(value)}", "y": value} for name, value in frame.lines]

@@ -95,7 +95,7 @@ def choose(
             raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
         options = replace(options, fingerprint=dataset.spec.fingerprint)
         task = tasks.infer(dataset.spec)
-        found = entries(dataset, task)
+        found = entries(dataset, task, options.seconds, base.batch_size)
         allowed = within(budget, found)
         first = {"run/options.json": options.to_json()}
         stem = Path(dataset.spec.name).stem
