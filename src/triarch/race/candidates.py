@@ -49,8 +49,8 @@ class Entry:
 def entries(dataset: Dataset, task: Task, seconds: float, batch_size: int) -> list[Entry]:
     """Every architecture and size that serves the data, counted on the meta device.
 
-    Of a ladder whose sizes have become too slow for `seconds` the larger ones are not counted any more: parameters alone
-    are told.
+    Of a ladder whose sizes have become too slow for `seconds` the larger ones are not counted any more: only their
+    parameters are told.
     """
     found = []
     common = _common_bytes(dataset, task)
