@@ -104,7 +104,7 @@ def vit() -> Work:
 
 
 def mingru() -> Work:
-    return same("mingru", texts(64, 128, ragged=True), {"dim": 256, "depth": 1})
+    return same("mingru", texts(64, 128, ragged=True), {"dim": 256, "depth": 1, "kernel_size": 1})
 
 
 def mamba2() -> Work:
@@ -145,7 +145,7 @@ COMPARISONS = {
     "decoder": Comparison(decoder, "GPT-2 of 11M, 8x256 tokens; Transformers", "tokens", 1.15, 0.58),
     "resnet": Comparison(resnet, "ResNet-18, 64 pictures of 32x32; Transformers", "pictures", 1.1, 0.52),
     "vit": Comparison(vit, "ViT-tiny/4, 64 pictures of 32x32; Transformers", "pictures", 1.0),
-    "mingru": Comparison(mingru, "width 256, 64x128 padded tokens; nn.LSTM", "tokens", 2.5),
+    "mingru": Comparison(mingru, "width 256, no convolution, 64x128 padded tokens; nn.LSTM", "tokens", 2.5),
     "lstm": Comparison(lstm, "width 256, real texts in buckets; packed nn.LSTM", "tokens", 2.5),
     "mamba2": Comparison(mamba2, "width 256, 8x256 tokens; Transformers", "tokens", 3.0),
 }

@@ -142,7 +142,7 @@ def test_rare_classes_ask_for_balanced_accuracy():
     even = prepare(open_source((x, np.arange(600) % 3)))
     uneven = prepare(open_source((x, np.r_[np.zeros(500, int), np.ones(88, int), np.full(12, 2)])))
     assert tasks.infer(even.spec).primary.name == "accuracy"
-    assert tasks.infer(uneven.spec).primary == Metric("balanced accuracy", "max", by_class=True)
+    assert tasks.infer(uneven.spec).primary == Metric("balanced accuracy", "max")
 
 
 @pytest.mark.parametrize("each", [3, 4, 5])

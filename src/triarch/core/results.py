@@ -6,15 +6,20 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Literal
 
 Interval = tuple[float, float]
+BALANCED = "balanced "
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that says how good predictions are; `by_class`: the mean of the classes' means, each counting alike."""
+    """A number that says how good predictions are."""
 
     name: str
     direction: Literal["max", "min"]
-    by_class: bool = False
+
+    @property
+    def by_class(self) -> bool:
+        """Whether it is the mean of the classes' means, each of which counts alike."""
+        return self.name.startswith(BALANCED)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from triarch.core.results import Metric
+from triarch.core.results import BALANCED, Metric
 from triarch.core.spec import Spec
 from triarch.core.types import Batch, Features, FeatureShape
 
@@ -33,7 +33,7 @@ class Classify:
 
     def __init__(self, spec: Spec | None = None) -> None:
         balanced = spec is not None and spec.target.rarest < RARE
-        self.primary = Metric("balanced accuracy", "max", by_class=True) if balanced else Metric("accuracy", "max")
+        self.primary = Metric(f"{BALANCED if balanced else ''}accuracy", "max")
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
         """The batch as it is."""
