@@ -84,12 +84,11 @@ def within(budget: Budget, all_entries: list[Entry]) -> list[Entry]:
     """
     allowed = []
     for entry in all_entries:
-        if entry.counted.macs is None:
-            entry.counted.reason = TOO_SLOW
-            continue
         broken = budget.broken_by(entry.counted.params, entry.counted.artifact_bytes or 0)
         if broken:
             entry.counted.status, entry.counted.reason = "over budget", broken
+        elif entry.counted.macs is None:
+            entry.counted.reason = TOO_SLOW
         else:
             allowed.append(entry)
     if not allowed:
