@@ -2,6 +2,7 @@ import datasets
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from triarch.core.errors import InputError
 from triarch.data import tables
@@ -156,3 +157,16 @@ def test_saved_data_sets_of_the_hub(saved):
     dataset = prepare(source)
     assert len(dataset.splits["select"]) == 20
     assert len(dataset.splits["confirm"]) == 18  # of the sixty that train is left with
+
+
+def test_saved_pictures_of_the_hub(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 9, 3), dtype=np.uint8)
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+    rows = {"image": [Image.fromarray(one) for one in pixels], "label": [0, 1] * 20}
+    datasets.Dataset.from_dict(rows, features).save_to_disk(tmp_path / "saved")
+    source = open_source(f"hf:{tmp_path / 'saved'}")
+    assert source.modality == "image"
+    assert source.class_names == ("cat", "dog")
+    assert np.array_equal(source.inputs, pixels.transpose(0, 3, 1, 2))
+    smaller = open_source(f"hf:{tmp_path / 'saved'}", image_size=4)
+    assert smaller.inputs.shape == (40, 3, 4, 4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +15,8 @@ from triarch.core.progress import Report
 from triarch.data.asked import Asked
 from triarch.data.cache import Draft, cached
 from triarch.data.classes import PARTS
+from triarch.data.picture import Held, quiet, read_header, read_picture
+from triarch.data.pictures import Plan, make_plan
 from triarch.data.source import Source
 from triarch.data.tables import ROWS, fill
 
@@ -50,13 +52,18 @@ def read_hub(name: str, asked: Asked, report: Report) -> Source:
 
     def read(folder: Path) -> None:
         draft = Draft(folder, lambda row: f"{PREFIX}{name}: item {row + 1}")
+        first = next(iter(splits.values()))
+        picture = next((column for column in asked.inputs or first.features if _kind(first, column) == "Image"), None)
+        if picture is not None:
+            plan = _pictures(draft, splits, picture, asked, report, f"{PREFIX}{name}")
+            draft.finish(local.name, "image", [f"input: column {picture!r}", *plan.notes], plan.white)
+            return
         columns, left = None, 0
         for split, dataset in splits.items():
             label = asked.target or _target(dataset)
             frames, unlabelled = _frames(dataset, label, report, split or name)
-            part = PARTS[split] if len(splits) > 1 else ""
             chosen = Asked(asked.inputs, label, asked.group)
-            columns = fill(draft, frames, chosen, f"{PREFIX}{name}", part, columns)
+            columns = fill(draft, frames, chosen, f"{PREFIX}{name}", _part(split, splits), columns)
             left += len(unlabelled)
         if columns is None:
             raise InputError(f"{PREFIX}{name}: there are no items")
@@ -66,9 +73,47 @@ def read_hub(name: str, asked: Asked, report: Report) -> Source:
     return cached(place, files, asked, read)
 
 
+def _part(split: str, splits: Mapping[str, Any]) -> str:
+    return PARTS[split] if len(splits) > 1 else ""
+
+
+def _kind(dataset: Any, column: str) -> str:
+    return type(dataset.features.get(column)).__name__
+
+
+def _pictures(draft: Draft, splits: Mapping[str, Any], column: str, asked: Asked, report: Report, name: str) -> Plan:
+    """Put pictures into a draft: their headers first, which tell the shape, then they themselves."""
+    asked.refuse(f"{name}: a set of pictures", "group")
+
+    def each(what: str) -> Iterator[tuple[Any, str, str]]:
+        """Pictures as files, their classes and splits."""
+        for split, dataset in splits.items():
+            target = asked.target or _target(dataset)
+            if target is None or target not in dataset.features:
+                raise InputError(f"{name}: which column is the target?", near(target or "label", dataset.features))
+            names = getattr(dataset.features[target], "names", None)
+            files = dataset.cast_column(column, import_module("datasets").Image(decode=False))
+            for row, item in enumerate(files):
+                held, label = item[column], item[target]
+                report(row / len(dataset), what)
+                if names is not None and (label is None or label < 0):
+                    continue
+                where = f"{name}: {split or 'item'} {row + 1}"
+                if not held or not (held["bytes"] or held["path"]):
+                    raise InputError(f"{where} has no picture", "leave it out")
+                file = Held(held["bytes"], where) if held["bytes"] else Path(held["path"])
+                yield file, label if names is None else names[label], _part(split, splits)
+
+    with quiet():
+        plan = make_plan([read_header(file) for file, _, _ in each("headers")], asked)
+        for file, label, part in each("pictures"):
+            draft.add(read_picture(file, plan.shape, plan.white), label, part=part)
+    return plan
+
+
 def _target(dataset: Any) -> str | None:
     """The column whose feature is a class, where there is just one."""
-    classes = [name for name, feature in dataset.features.items() if type(feature).__name__ == "ClassLabel"]
+    classes = [name for name in dataset.features if _kind(dataset, name) == "ClassLabel"]
     return classes[0] if len(classes) == 1 else None
 
 

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,17 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+class Held(BytesIO):
+    """A picture file in memory; its text is what to call it in an error."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self.called = name
+
+    def __str__(self) -> str:
+        return self.called
 
 
 class Header(NamedTuple):
@@ -67,7 +79,7 @@ def picture_endings() -> frozenset[str]:
     return frozenset(ending for ending, name in Image.registered_extensions().items() if name in formats)
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path | Held) -> Header:
     """The header of a picture.
 
     Raises:
@@ -85,7 +97,7 @@ def read_header(path: Path) -> Header:
         )
 
 
-def read_picture(path: Path, shape: tuple[int, int, int], white: float) -> NDArray[Any]:
+def read_picture(path: Path | Held, shape: tuple[int, int, int], white: float) -> NDArray[Any]:
     """A picture, upright, on white where it is transparent, scaled and cropped at its centre to `shape`.
 
     Args:
@@ -133,7 +145,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path | Held) -> Iterator[Image.Image]:
     try:
         with Image.open(path, formats=picture_formats()) as image:
             yield image
@@ -143,9 +155,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         ) from error
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(path: Path | Held, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "it is empty" if path.stat().st_size == 0 else "it is of no known format, or damaged"
+        size = path.stat().st_size if isinstance(path, Path) else len(path.getvalue())
+        return "it is empty" if size == 0 else "it is of no known format, or damaged"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -99,7 +99,7 @@ def _fill(place: Path, root: Path, items: Sequence[Item], asked: Asked, report: 
         report(HEADERS + (1 - HEADERS) * done, note)
 
     headers = [header for _, header in read_each(read_header, items, "headers", first)]
-    plan = _plan(headers, asked)
+    plan = make_plan(headers, asked)
     _check_room(place, root, plan, len(items))
     decode = partial(read_picture, shape=plan.shape, white=plan.white)
     draft = Draft(place, lambda number: str(items[number].path))
@@ -108,7 +108,7 @@ def _fill(place: Path, root: Path, items: Sequence[Item], asked: Asked, report: 
     draft.finish(root.resolve().name, "image", plan.notes, plan.white)
 
 
-def _plan(headers: Sequence[Header], asked: Asked) -> Plan:
+def make_plan(headers: Sequence[Header], asked: Asked) -> Plan:
     """One shape for all: theirs where it is one and small, else the median one."""
     sizes = np.array([(header.rows, header.columns) for header in headers])
     deep = any(header.deep for header in headers)
