@@ -158,7 +158,7 @@ def _folds(source: Source, rows: Rows) -> Iterator[Rows]:
     """Part train and select anew, fold by fold."""
     both = np.sort(np.concatenate((rows["train"], rows["select"])))
     groups = both if source.groups is None else source.groups[both]
-    folds = min(FOLDS, len(np.unique(groups)), int(np.bincount(source.labels[both]).max()))
+    folds = min(FOLDS, len(np.unique(groups)), int(np.bincount(source.labels[both], minlength=1).max()))
     for repeat in range(REPEATS if folds > 1 else 0):
         seed = (int(source.fingerprint[:8], 16) + repeat) % 2**32
         dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
