@@ -26,7 +26,7 @@ def test_a_fit_repeats(data):
 
 def test_a_fit_on_texts_repeats():
     texts, labels = ["good film", "bad film", "good plot", "bad plot", "dull"] * 8, [1, 0, 1, 0, 0] * 8
-    for name in suited("text", len(texts)):
+    for name in {*suited("text", len(texts)), *suited("text", len(texts), 500)}:
         first, again = (BASELINES[name].make().fit(texts, labels) for _ in range(2))
         if name != "majority":
             assert np.array_equal(first[-1].coef_, again[-1].coef_)

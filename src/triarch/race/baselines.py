@@ -34,7 +34,7 @@ from triarch.core.spec import Modality
 if TYPE_CHECKING:  # the process does without torch, which would cost it its first seconds
     from triarch.data.dataset import Dataset
 
-SVM_ITEMS = 10_000
+SVM_ITEMS, SHORT = 10_000, 64
 POLL = 0.05
 
 
@@ -63,6 +63,7 @@ class Baseline:
 
 
 TFIDF = "TfidfVectorizer(analyzer='char', ngram_range=(1, 4), sublinear_tf=True)"
+TFIDF_WORDS = "TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)"
 TFIDF_IMPORTS = (
     "from sklearn.feature_extraction.text import TfidfVectorizer\nfrom sklearn.pipeline import make_pipeline"
 )
@@ -70,6 +71,10 @@ TFIDF_IMPORTS = (
 
 def _tfidf() -> TfidfVectorizer:
     return TfidfVectorizer(analyzer="char", ngram_range=(1, 4), sublinear_tf=True)
+
+
+def _tfidf_words() -> TfidfVectorizer:
+    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
 
 
 MAJORITY = Baseline(
@@ -94,13 +99,33 @@ TFIDF_LOGISTIC = Baseline(
     f"make_pipeline({TFIDF}, LogisticRegression(max_iter=300))",
     lambda: make_pipeline(_tfidf(), LogisticRegression(max_iter=300)),
 )  # fmt: skip
+WORDS_SVM = Baseline(
+    "TF-IDF of words + linear SVM", f"{TFIDF_IMPORTS}\nfrom sklearn.svm import LinearSVC",
+    f"make_pipeline({TFIDF_WORDS}, LinearSVC(random_state=0))",
+    lambda: make_pipeline(_tfidf_words(), LinearSVC(random_state=0)),
+)  # fmt: skip
+WORDS_LOGISTIC = Baseline(
+    "TF-IDF of words + logistic regression",
+    f"{TFIDF_IMPORTS}\nfrom sklearn.linear_model import LogisticRegression",
+    f"make_pipeline({TFIDF_WORDS}, LogisticRegression(max_iter=300))",
+    lambda: make_pipeline(_tfidf_words(), LogisticRegression(max_iter=300)),
+)  # fmt: skip
 BASELINES = {
-    baseline.name: baseline for baseline in (MAJORITY, NEAREST, LOGISTIC, SVM, TFIDF_SVM, TFIDF_LOGISTIC)
+    baseline.name: baseline
+    for baseline in (
+        MAJORITY, NEAREST, LOGISTIC, SVM, TFIDF_SVM, TFIDF_LOGISTIC, WORDS_SVM, WORDS_LOGISTIC,
+    )
 }  # fmt: skip
 
 
-def suited(modality: Modality, train_items: int) -> list[str]:
-    """The names of the methods to run, quick ones first."""
+def suited(modality: Modality, train_items: int, steps: int = 0) -> list[str]:
+    """The names of the methods to run, quick ones first.
+
+    Args:
+        steps: of the longest text; above 64 tokens words are tried too, and first.
+    """
+    if modality == "text" and steps > SHORT:
+        return [MAJORITY.name, WORDS_SVM.name, TFIDF_SVM.name, WORDS_LOGISTIC.name]
     if modality == "text":
         return [MAJORITY.name, TFIDF_SVM.name, TFIDF_LOGISTIC.name]
     quick = [MAJORITY.name, NEAREST.name]

@@ -87,7 +87,7 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
 
 def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fitted]]:
     folder, dataset = race.run / "baselines", race.dataset
-    names = baselines.suited(dataset.spec.modality, len(dataset.splits["train"]))
+    names = baselines.suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
 
     def score(fitted: baselines.Fitted) -> dict[str, Any]:
         values = baseline_values(race, dataset.judged, fitted.select)
