@@ -202,12 +202,13 @@ ENCODER = {
     r"linear1": "feed.widen", r"linear2": "feed.narrow",
 }  # fmt: skip
 MAMBA2 = {
-    r"network\.backbone\.embeddings": "backbone.embed.project", r"network\.backbone\.norm_f": "backbone.norm",
-    r"network\.backbone\.layers": "backbone.blocks",
+    r"network\.backbone\.embeddings": "backbone.embed.project", r"network\.backbone\.norm_f": "backbone.blocks.norm",
+    r"network\.backbone\.layers\.(\d+)\.norm\.": r"backbone.blocks.blocks.\1.mixer_norm.",
+    r"network\.backbone\.layers": "backbone.blocks.blocks",
     r"^(.*)mixer\.in_proj\.weight": r"\1mixer.gate.weight+\1mixer.enter.weight+\1mixer.dt.weight",
     r"mixer\.dt_bias": "mixer.dt.bias", r"mixer\.A_log": "mixer.log_a", r"mixer\.D": "mixer.d",
-    r"mixer\.conv1d": "mixer.conv", r"mixer\.norm\.weight": "mixer.scale", r"mixer\.out_proj": "mixer.leave",
-    r"mixer\.": "mixers.0.",
+    r"mixer\.conv1d": "mixer.conv", r"mixer\.norm\.weight": "mixer.norms.0.weight",
+    r"mixer\.out_proj": "mixer.leave",
 }  # fmt: skip
 CONVNEXT = {
     r"network\.convnext\.(encoder\.)?": "backbone.", r"embeddings\.patch_embeddings": "stem.conv",
