@@ -170,3 +170,17 @@ def test_saved_pictures_of_the_hub(tmp_path):
     assert np.array_equal(source.inputs, pixels.transpose(0, 3, 1, 2))
     smaller = open_source(f"hf:{tmp_path / 'saved'}", image_size=4)
     assert smaller.inputs.shape == (40, 3, 4, 4)
+
+
+def test_an_interrupt_while_tokens_are_made_leaves_nothing_behind(tmp_path, monkeypatch):
+    source = open_source(write(WORDS, tmp_path / "a.csv"), "text")
+    before = {path.name for path in source.folder.parent.rglob("*")}
+
+    def stop(fraction, note):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(source, "bytes", report=stop)
+    left = {path.name for path in source.folder.parent.rglob("*")} - before
+    assert left == {"tokenizer-bytes.json"}
+    assert len(prepare(source, "bytes").tokens) == 60

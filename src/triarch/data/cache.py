@@ -251,18 +251,26 @@ def kept(
     Args:
         folder: of the entry; None: a file without a name that goes with the process.
         write: writes all steps and returns the lengths of the items.
+
+    Raises:
+        InputError: the cache cannot be written.
     """
     if folder is None:
         with tempfile.TemporaryFile() as file:
             return _mapped(file, dtype, offsets(write(file)))
     steps, places = folder / f"{name}.bin", folder / f"{name}.npy"
     if not places.exists():
-        temporary = folder / f".{name}-{os.getpid()}"
-        with open(temporary, "wb") as file:
-            lengths = write(file)
-        temporary.replace(steps)
-        np.save(temporary.with_suffix(".npy"), offsets(lengths), allow_pickle=False)
-        temporary.with_suffix(".npy").replace(places)
+        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".building-"))
+        try:
+            with open(building / steps.name, "wb") as file:
+                lengths = write(file)
+            np.save(building / places.name, offsets(lengths), allow_pickle=False)
+            for made in (steps, places):  # the offsets last: they say that all is there
+                (building / made.name).replace(made)
+        except OSError as error:
+            raise InputError(f"{folder}: {error.strerror or error}", "name another folder in TRIARCH_CACHE") from error
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
     return _mapped(steps, dtype, np.load(places, allow_pickle=False))
 
 

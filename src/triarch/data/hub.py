@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,8 +63,9 @@ def read_hub(name: str, asked: Asked, report: Report) -> Source:
         for split, dataset in splits.items():
             label = asked.target or _target(dataset)
             frames, unlabelled = _frames(dataset, label, report, split or name)
-            chosen = Asked(asked.inputs, label, asked.group)
-            columns = fill(draft, frames, chosen, f"{PREFIX}{name}", _part(split, splits), columns)
+            columns = fill(
+                draft, frames, replace(asked, target=label), f"{PREFIX}{name}", _part(split, splits), columns
+            )
             left += len(unlabelled)
         if columns is None:
             raise InputError(f"{PREFIX}{name}: there are no items")

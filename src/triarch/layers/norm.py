@@ -68,11 +68,9 @@ class _RMS(torch.autograd.Function):
         return (grad * weight).addcmul_(x, along).mul_(scale), of_weight, None
 
 
-def batch_norm(
-    image: bool, channels: int, eps: float = 1e-5, momentum: float = 0.1
-) -> nn.BatchNorm2d | SequenceBatchNorm:
+def batch_norm(image: bool, channels: int, eps: float = 1e-5) -> nn.BatchNorm2d | SequenceBatchNorm:
     """For grids or for sequences."""
-    return (nn.BatchNorm2d if image else SequenceBatchNorm)(channels, eps=eps, momentum=momentum)
+    return (nn.BatchNorm2d if image else SequenceBatchNorm)(channels, eps=eps)
 
 
 def normalise(norm: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
