@@ -3,6 +3,7 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -222,3 +223,18 @@ def test_everything_is_in_the_folder(artifacts):
         card = (artifacts / name / "README.md").read_text()
         assert "accuracy" in card
         assert "from scratch" in card
+
+
+def test_evaluate_never_scores_on_other_splits_than_those_of_the_training(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(90, 6))).assign(
+        owner=np.arange(90) // 3, y=np.arange(90) % 2
+    )
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    triarch.train(
+        tmp_path / "d.csv", model="tcn/nano", group="owner", target="y", steps=3, threads=1, out=tmp_path / "a"
+    )
+    told = triarch.evaluate(tmp_path / "a")
+    assert triarch.evaluate(tmp_path / "a", tmp_path / "d.csv", group="owner", target="y") == told
+    wanted = [str(number) for number in range(6)]
+    with pytest.raises(InputError, match="was split otherwise"):
+        triarch.evaluate(tmp_path / "a", tmp_path / "d.csv", input=wanted, target="y")

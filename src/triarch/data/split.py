@@ -179,4 +179,4 @@ def _rule(source: Source, kept: list[Split], wanted: dict[Split, float]) -> str:
     named = wanted if kept else shares(len(source))
     dealt = ", ".join(f"{name} {share:.0%}" for name, share in named.items())
     dealt += " of train" if kept else ""
-    return "; ".join(filter(None, (own, f"{dealt}, {how}, ordered by a hash of the data's fingerprint")))
+    return "; ".join(filter(None, (own, f"{dealt}, {how}, ordered by splitmix64 of the data's fingerprint")))

@@ -16,6 +16,7 @@ def evaluate(
     split: str | None = None,
     input: str | Sequence[str] = (),
     target: str | None = None,
+    group: str | None = None,
     threads: int | None = None,
 ) -> Evaluation:
     """Score an artifact on data.
@@ -26,6 +27,7 @@ def evaluate(
         split: train, select, confirm or all. If not given: confirm of the data it was trained on, all of other data.
         input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
+        group: column that says which items belong together, as in training.
         threads: threads inside an operation; all cores if not given.
     """
     from dataclasses import replace
@@ -46,7 +48,7 @@ def evaluate(
     loaded = load(artifact)
     spec, metric = loaded.config.spec, loaded.task.primary
     stored = data is None
-    asked = recipes.make({"model": "", "input": names(input), "target": target})
+    asked = recipes.make({"model": "", "input": names(input), "target": target, "group": group})
     if stored:
         origin = Path(artifact) / "run" / "recipe.yaml"
         recipe = recipes.make(recipes.read(origin)) if origin.is_file() else None
@@ -76,6 +78,11 @@ def evaluate(
     with computing(threads or cores()):
         dataset = prepare(source, preprocessor=loaded.preprocessor)
         split = split or ("confirm" if own else "all")
+        if own and split != "all" and dataset.spec.split != spec.split:
+            raise InputError(
+                f"{source.name} was split otherwise when {artifact} was trained: {spec.split}",
+                "leave DATA out, or give the --group of the training: else items that it learned would be in confirm",
+            )
         rows = dataset.rows(split)
         if not len(rows):
             raise InputError(f"{source.name}: no item is in split {split}", "--split all")
