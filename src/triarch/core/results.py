@@ -21,6 +21,10 @@ class Metric:
         """Whether it is the mean of the classes' means, each of which counts alike."""
         return self.name.startswith(BALANCED)
 
+    def gain(self, value: float) -> float:
+        """The value, turned so that higher is better."""
+        return value if self.direction == "max" else -value
+
 
 @dataclass(frozen=True)
 class Latency:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import ceil, sqrt
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,7 +22,7 @@ class ConvNorm(nn.Module):
 
     Args:
         image: a grid.
-        activation: None: the identity.
+        activation: may work in place; None: the identity.
         padding: zeros around the edges. Symmetric: place i of the output looks around place stride·i of the input.
             TensorFlow's "SAME" adds no more than are needed, one more at the end than at the beginning if they are odd;
             on a padded sequence that would depend on its longest row, so it is for grids.
@@ -37,7 +38,7 @@ class ConvNorm(nn.Module):
         *,
         stride: int = 1,
         groups: int = 1,
-        activation: Callable[[Tensor], Tensor] | None = F.relu,
+        activation: Callable[[Tensor], Tensor] | None = torch.relu_,
         padding: Padding = "symmetric",
         eps: float = 1e-5,
     ) -> None:

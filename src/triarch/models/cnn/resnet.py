@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -68,9 +69,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """(B C Y X) or (B C T) → the same kind with the block's channels and stride, and its mask."""
-        shortcut = x if self.shortcut is None else self.shortcut(x, mask)[0]
+        # A view made first is differentiated last: then both gradients of x are summed in place.
+        shortcut = x.view_as(x) if self.shortcut is None else self.shortcut(x, mask)[0]
         made, mask = self.last(*self.convs(x, mask))
-        return F.relu(shortcut + self.drop(made)), mask
+        return torch.relu_(self.drop(made).add_(shortcut)), mask
 
 
 class ResNet(Backbone):
