@@ -1,8 +1,9 @@
-"""Rebuild the tables that the package ships, from two published packages.
+"""Rebuild the tables that the package ships, from published packages.
 
 ``languages.csv.gz`` holds emoji names in 25 languages, from the npm package
 ``emojibase-data``; ``japanese-vowels.csv.gz`` holds 640 spoken vowels, from the
-PyPI package ``aeon``. Each archive is fetched by name and version through its
+PyPI package ``aeon``; ``sunspots.csv.gz`` and ``co2.csv.gz`` come from
+the PyPI package ``statsmodels``. Each archive is fetched by name and version through its
 own client (``npm``, ``pip``) and must have the SHA-256 recorded here.
 
     python bench/tables.py           write the tables
@@ -29,6 +30,9 @@ EMOJIBASE = "17.0.0"
 EMOJIBASE_SHA256 = "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a"
 AEON = "1.6.0"
 AEON_SHA256 = "d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409"
+
+STATSMODELS = "0.14.5"
+STATSMODELS_SHA256 = "f402fc793458dd6d96e099acb44cd1de1428565bf7ef3030878a8daff091f08a"
 
 # Every locale of the package but en-gb, es-mx and zh-hant, variants of others.
 LANGUAGES = (
@@ -101,9 +105,36 @@ def vowels(folder: Path) -> Iterator[list[str]]:
             yield [str(item), label, str(step), *shown]
 
 
+def wheel_of_statsmodels(folder: Path) -> zipfile.ZipFile:
+    """The wheel for one fixed platform: the data is the same in all."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    command += ["--platform", "manylinux2014_x86_64", "--python-version", "311", f"statsmodels=={STATSMODELS}"]
+    return zipfile.ZipFile(run(command, "statsmodels-*.whl", STATSMODELS_SHA256, folder))
+
+
+def sunspots(folder: Path) -> Iterator[list[str]]:
+    """Rows ds, y: one per year."""
+    with wheel_of_statsmodels(folder) as wheel:
+        lines = wheel.read("statsmodels/datasets/sunspots/sunspots.csv").decode().splitlines()
+    yield ["ds", "y"]
+    for line in lines[1:]:
+        year, number = line.replace('"', "").split(",")
+        yield [str(int(float(year))), number]
+
+
+def co2(folder: Path) -> Iterator[list[str]]:
+    """Rows ds, y: one per week; y is empty where nothing was measured."""
+    with wheel_of_statsmodels(folder) as wheel:
+        lines = wheel.read("statsmodels/datasets/co2/co2.csv").decode().splitlines()
+    yield ["ds", "y"]
+    for line in lines[1:]:
+        date, value = line.split(",")
+        yield [f"{date[:4]}-{date[4:6]}-{date[6:]}", value]
+
+
 def main() -> None:
     check = sys.argv[1:] == ["--check"]
-    for name, rows in (("languages", languages), ("japanese-vowels", vowels)):
+    for name, rows in (("languages", languages), ("japanese-vowels", vowels), ("sunspots", sunspots), ("co2", co2)):
         path = TABLES / f"{name}.csv.gz"
         with tempfile.TemporaryDirectory() as folder:
             table = to_csv(rows(Path(folder)))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from triarch.core.results import Choice, Listing, Predictions
+from triarch.core.results import Choice, Forecast, Listing, Predictions
 
 
 def show(result: Any) -> None:
@@ -18,12 +18,21 @@ def show(result: Any) -> None:
     if isinstance(result, Listing):
         console.print(_table([asdict(model) for model in result.models]))
     elif isinstance(result, Predictions):
-        console.print(_table([asdict(one) for one in result.predictions], skip=("top",)))
+        console.print(_table(_answers(result), skip=("top", "quantiles")))
     elif isinstance(result, Choice):
         _show_choice(console, result)
     else:
         rows = [{"": name, "value": value} for name, value in vars(result).items()]
         console.print(_table(rows))
+
+
+def _answers(predictions: Predictions) -> list[dict[str, Any]]:
+    """A row for each answer, of a forecast for each step ahead."""
+    rows = []
+    for one in predictions.predictions:
+        ahead = [asdict(step) for step in one.steps] if isinstance(one, Forecast) else [{}]
+        rows += [{"input": one.input, **step} if isinstance(one, Forecast) else asdict(one) for step in ahead]
+    return rows
 
 
 def _show_choice(console: Console, choice: Choice) -> None:

@@ -14,7 +14,10 @@ Y = np.arange(30) % 3
 
 
 def test_built_in_sets():
-    known = {"digits": (1797, 10, "image"), "languages": (12025, 25, "text"), "japanese-vowels": (640, 9, "series")}
+    known = {
+        "digits": (1797, 10, "image"), "languages": (12025, 25, "text"), "japanese-vowels": (640, 9, "series"),
+        "sunspots": (227, 0, "series"), "co2": (1472, 0, "series"),
+    }  # fmt: skip
     assert set(known) == set(BUILT_IN)
     for name, (items, classes, modality) in known.items():
         source = open_source(name)
@@ -27,6 +30,8 @@ def test_built_in_data_never_changes():
         "digits": "4f02af3cf36e4b8770d42233f1037c39",
         "languages": "27ac0feb28344866a9599124fbe5cdb7",
         "japanese-vowels": "37d1006bacdd8006146fd0005cb075dc",
+        "sunspots": "e4ef0e3f2ecd53d5a4a8e7343d822017",
+        "co2": "6711aa5e273627fbe03d9310d143cc20",
     }
 
 

@@ -15,6 +15,13 @@ TS = "@problemName x\n@classLabel true 1 2\n@data\n"
 ITEMS = "".join(f"{row}.5,2,3:1,2,{row}:{row % 2 + 1}\n" for row in range(20))
 
 
+def series(*extra, skip=()):
+    """120 days of one series, and more lines."""
+    days = pd.date_range("2024-01-01", periods=120).strftime("%Y-%m-%d")
+    lines = [f"{day},{row % 7 + row / 100},{row % 2}" for row, day in enumerate(days) if row not in skip]
+    return "ds,y,open\n" + "\n".join((*lines, *extra)) + "\n"
+
+
 def objects(**changed):
     lines = [{"text": f"word {row}", "label": f"c{row % 3}"} for row in range(40)]
     for row, values in changed.items():
@@ -58,6 +65,21 @@ FAULTS = {
     "two texts": ("a.csv", "a,b,label\n" + "".join(f"v{row},w{row},c{row % 3}\n" for row in range(40)), [],
                   ["columns a, b", "--input"]),
     "pictures asked of a table": ("a.csv", "text,label\n" + ROWS, ["--image-size", "32"], ["--image-size", "leave"]),
+    "a gap in a series": ("a.csv", series(skip=(50, 51)), [],
+                          ["lacks 2 of 120 steps", "2024-02-20", "--impute linear"]),
+    "a value missing": ("a.csv", series().replace("2024-01-03,2.02", "2024-01-03,"), [], ["lacks 1", "2024-01-03"]),
+    "no date": ("a.csv", series("soon,1,0"), ["--task", "forecast"], ["row 121", "'ds'", "'soon'", "no time"]),
+    "a word among values": ("a.csv", series("2024-04-30,many,0"), [], ["row 121", "'y'", "'many'"]),
+    "a time twice": ("a.csv", series("2024-04-29,5,0"), [], ["row 121", "2024-04-29", "again"]),
+    "a time between two": ("a.csv", series("2024-04-29 07:30,5,0"), [], ["between two steps", "one step"]),
+    "a short series": ("a.csv", "ds,y\n" + "".join(f"{row},{row * 1.5}\n" for row in range(9)), ["--horizon", "5"],
+                       ["9 steps", "--horizon 1"]),
+    "a look-back too long": ("a.csv", series(), ["--lookback", "90"], ["--lookback 90", "training", "or less"]),
+    "an unknown known": ("a.csv", series(), ["--known", "opem"], ["'opem'", "did you mean open"]),
+    "the series as known": ("a.csv", series(), ["--known", "y"], ["'y'", "leave it out"]),
+    "a horizon for classes": ("a.csv", "text,label\n" + ROWS, ["--horizon", "5"], ["times", "ds"]),
+    "a forecast of classes": ("a.csv", "text,label\n" + ROWS, ["--task", "forecast"], ["times", "ds"]),
+    "a series to classify": ("a.csv", series(), ["--task", "classify"], ["continuous", "--target"]),
     "no gzip": ("a.csv.gz", b"\x1f\x8bnonsense", [], ["a.csv.gz", "cannot be read"]),
     "a torn gzip": ("a.csv.gz", gzip.compress(("text,label\n" + ROWS * 50).encode())[:-20], [], ["a.csv.gz"]),
     "no Parquet": ("a.parquet", "nonsense", [], ["a.parquet", "cannot be read as Parquet"]),

@@ -36,7 +36,7 @@ def test_train_evaluate_and_predict(tmp_path, dtype):
     files = sorted(root.glob("*/*.png"))
     answers = triarch.predict(tmp_path / "a", [str(path) for path in files]).predictions
     dataset = triarch.prepare(triarch.open_source(root))
-    trained = triarch.load(tmp_path / "a").probabilities(dataset.source.take(np.arange(len(files))))
+    trained = triarch.load(tmp_path / "a").answers(dataset.source.take(np.arange(len(files))))
     assert np.array_equal([answer.probability for answer in answers], trained.max(axis=1))
 
 

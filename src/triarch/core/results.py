@@ -134,11 +134,30 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """One step of a forecast: the median and the bounds between which it lies with 80% probability."""
+
+    time: str
+    value: float
+    low: float
+    high: float
+    quantiles: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How a series goes on."""
+
+    input: str
+    steps: list[Ahead]
+
+
+@dataclass(frozen=True)
 class Predictions:
     """The answers, in the order of the inputs."""
 
     artifact: str
-    predictions: list[Prediction]
+    predictions: list[Prediction] | list[Forecast]
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,45 @@ MODALITIES: tuple[Modality, ...] = ("image", "text", "series")
 
 
 @dataclass(frozen=True)
+class Future:
+    """How a series is continued.
+
+    Attributes:
+        horizon: steps ahead.
+        lookback: steps before them, which a model sees.
+        season: steps after which the series moves as it did before; 1: it has no season.
+        repeat: of all such numbers of steps, the one whose repetition foretells best; a forecast starts from there.
+        step: from one time to the next, as pandas writes it; empty where steps are numbered.
+        series, time: the columns that name the series and the step; `series` is empty where there is one.
+        channels: the columns that make up the input, the one to be continued first.
+        known: so many of them, after the first, are known for the steps ahead too.
+    """
+
+    horizon: int
+    lookback: int
+    season: int = 1
+    repeat: int = 1
+    step: str = ""
+    series: str = ""
+    time: str = ""
+    channels: tuple[str, ...] = ("y",)
+    known: int = 0
+
+
+@dataclass(frozen=True)
 class Target:
-    """What is to be predicted: for now one of several classes.
+    """What is to be predicted: one of several classes, or how a series goes on.
 
     Attributes:
         names: the name of each class; the target holds positions in this tuple.
         rarest: how often the rarest class is there in train, as a part of an equal share.
+        future: how a series is continued.
     """
 
-    kind: Literal["class"]
-    names: tuple[str, ...]
+    kind: Literal["class", "future"]
+    names: tuple[str, ...] = ()
     rarest: float = 1.0
+    future: Future | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +78,18 @@ class Spec:
     def num_classes(self) -> int:
         """K."""
         return len(self.target.names)
+
+    @property
+    def future(self) -> Future:
+        """How the series is continued."""
+        if self.target.future is None:
+            raise ValueError(f"{self.name} is not continued")
+        return self.target.future
+
+    @property
+    def horizon(self) -> int:
+        """Steps ahead."""
+        return self.future.horizon
 
     @property
     def in_channels(self) -> int:

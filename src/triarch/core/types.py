@@ -2,7 +2,7 @@
 
 Shape letters, the same in every docstring of the project:
 
-    B batch      T steps       D width        N heads      H width of one head
+    B batch      T steps       D width        N heads      H width of one head, or steps ahead
     C channels   Y X rows and columns         K classes    V vocabulary
 """
 
@@ -25,14 +25,19 @@ class Batch:
         input: images (B C Y X), series (B T C) or token ids (B T).
         mask: (B T), True where a step is real; None where nothing is padded. Padding is on the right.
         target: (B), class numbers; None when the answer is not known. In training also (B K), each class's share of an
-            item mixed from several, which sum to 1.
+            item mixed from several, which sum to 1. Where series are continued (B H), their next values.
         items: (B), the row numbers of the items in their data set; None outside a data set.
+        unit: (B), what an error counts by where series are continued: how far the series moves in a season.
+        base, spread: (B H) and (B), a first guess and the size of what it may lack, put in by `Forecast`.
     """
 
     input: Tensor
     mask: Tensor | None = None
     target: Tensor | None = None
     items: Tensor | None = None
+    unit: Tensor | None = None
+    base: Tensor | None = None
+    spread: Tensor | None = None
 
     def __len__(self) -> int:
         return self.input.shape[0]

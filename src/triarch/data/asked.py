@@ -4,9 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from triarch.core.errors import InputError, near
 from triarch.core.spec import MODALITIES, Modality
+
+Impute = Literal["linear", "last"]
+
+
+@dataclass(frozen=True)
+class Continued:
+    """How series are to be continued, as far as the user says; what is not given is inferred.
+
+    Attributes:
+        horizon: steps ahead.
+        lookback: steps that a model sees.
+        season: steps of a season.
+        known: columns that are known for the steps ahead.
+        impute: how gaps are filled; None: they are an error.
+    """
+
+    horizon: int | None = None
+    lookback: int | None = None
+    season: int | None = None
+    known: tuple[str, ...] = ()
+    impute: Impute | None = None
 
 
 @dataclass(frozen=True)
@@ -20,6 +42,8 @@ class Asked:
         image_size: the shorter side of pictures.
         image_shape: (C, Y, X) of pictures, for a model that takes these only.
         image_white: what white is in pictures, for such a model.
+        task: what is to be learned, where that is said: classify or forecast.
+        continued: how series are.
     """
 
     inputs: tuple[str, ...] = ()
@@ -28,6 +52,8 @@ class Asked:
     image_size: int | None = None
     image_shape: tuple[int, int, int] | None = None
     image_white: float | None = None
+    task: str | None = None
+    continued: Continued = Continued()
 
     @property
     def modality(self) -> Modality | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
@@ -25,6 +26,7 @@ from triarch.data.split import SPLITS, Rows, check_dealt, split
 from triarch.data.store import Chosen, Ragged, Texts
 from triarch.data.table import Table, enough, tabulate
 from triarch.data.tokens import encode_all, fit_tokenizer, suited, token_type
+from triarch.data.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,14 @@ class Dataset:
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order."""
         raw = self.source.take(rows) if self.tokens is None else [self.tokens[row] for row in rows.tolist()]
-        return collate(self.preprocessor.normalise(raw), self.source.labels[rows], rows)
+        made = collate(self.preprocessor.normalise(raw))
+        return replace(self.wanted(rows), input=made.input, mask=made.mask)
+
+    def wanted(self, rows: NDArray[np.int64]) -> Batch:
+        """The items `rows` without their inputs: what is sought of them."""
+        unit = None if self.source.continued is None else torch.from_numpy(self.source.continued.units[rows])
+        nothing = torch.empty(len(rows), 0)
+        return Batch(nothing, None, torch.from_numpy(self.source.labels[rows]), torch.from_numpy(rows), unit)
 
     def rows(self, name: str) -> NDArray[np.int64]:
         """The row numbers of a split, or of `all` items.
@@ -84,11 +93,11 @@ class Dataset:
                 return self.splits[known]
         raise InputError(f"there is no split {name!r}", near(name, (*SPLITS, "all")))
 
-    def labels(self, name: str) -> NDArray[np.int64]:
-        """The class numbers of a split, in the order of `rows`."""
+    def labels(self, name: str) -> NDArray[Any]:
+        """The class numbers of a split, in the order of `rows`, or the next values."""
         return self.source.labels[self.rows(name)]
 
-    def table(self, name: str) -> tuple[Table, NDArray[np.int64]]:
+    def table(self, name: str) -> tuple[Table, NDArray[Any]]:
         """A split as classical methods take it, see `tabulate`, and its labels; of train no more than is `enough`."""
         rows = self.rows(name)
         rows = enough(self.source, rows) if name == "train" else rows
@@ -123,7 +132,7 @@ def prepare(
     Raises:
         InputError: it cannot be learned from, or does not fit the preprocessor.
     """
-    if preprocessor is None:
+    if preprocessor is None and source.continued is None:
         check_learnable(source)
     dealt = split(source)
     if preprocessor is None:
@@ -138,6 +147,8 @@ def prepare(
         if preprocessor is None:
             preprocessor = Preprocessor.of_tokens(fitted, tokens.lengths[dealt.rows["train"]])
             notes.append(f"tokenizer: {kind}, {fitted.get_vocab_size():,} tokens")
+    elif preprocessor is None and source.continued is not None:
+        preprocessor = Preprocessor.of_windows(source.continued.panel, source.continued.future)
     elif preprocessor is None:
         preprocessor = _fitted_moments(source, dealt.rows["train"])
     else:
@@ -145,12 +156,11 @@ def prepare(
     lengths, cut = _lengths(source, tokens, preprocessor.settings.shape[0])
     if cut:
         notes.append(f"{cut:,} items are longer than {preprocessor.settings.shape[0]} steps and are cut")
-    counts = np.bincount(source.labels[dealt.rows["train"]], minlength=len(source.class_names))
     spec = Spec(
         name=source.name,
         modality=source.modality,
         shape=preprocessor.settings.shape,
-        target=Target("class", source.class_names, float(counts.min() / max(1, counts.sum()) * len(counts))),
+        target=_target(source, dealt.rows["train"]),
         ragged=bool((lengths != lengths[0]).any()),
         vocab_size=preprocessor.tokenizer.get_vocab_size() if preprocessor.tokenizer else 0,
         items=len(source),
@@ -161,10 +171,19 @@ def prepare(
     return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens, dealt.folds)
 
 
+def _target(source: Source, train: NDArray[np.int64]) -> Target:
+    if source.continued is not None:
+        return Target("future", future=source.continued.future)
+    counts = np.bincount(source.labels[train], minlength=len(source.class_names))
+    return Target("class", source.class_names, float(counts.min() / max(1, counts.sum()) * len(counts)))
+
+
 def _lengths(source: Source, tokens: Ragged | None, most: int) -> tuple[NDArray[np.int64], int]:
     """Steps of each item after the cut at `most`, and how many items are cut."""
     if source.modality == "image":
         return np.ones(len(source), dtype=np.int64), 0
+    if isinstance(source.inputs, Windows):
+        return np.full(len(source), source.inputs.length), 0
     ragged = source.inputs if tokens is None else tokens
     whole = ragged.lengths if isinstance(ragged, Ragged) else np.full(len(source), source.inputs[0].shape[0])  # type: ignore[union-attr]
     return np.minimum(whole, most), int((whole > most).sum())

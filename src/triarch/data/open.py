@@ -11,7 +11,7 @@ import pandas as pd
 from triarch.core.errors import InputError, near
 from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays, from_npz
-from triarch.data.asked import Asked, names
+from triarch.data.asked import Asked, Continued, names
 from triarch.data.builtin import BUILT_IN
 from triarch.data.folder import read_folder
 from triarch.data.hub import PREFIX, read_hub
@@ -44,6 +44,8 @@ def open_source(
     target: str | None = None,
     group: str | None = None,
     image_size: int | None = None,
+    task: str | None = None,
+    continued: Continued = Continued(),  # noqa: B008
     *,
     image_shape: tuple[int, int, int] | None = None,
     image_white: float | None = None,
@@ -57,6 +59,8 @@ def open_source(
         target: the column of labels.
         group: the column that says which items belong together and must not be split.
         image_size: the shorter side of pictures.
+        task: classify or forecast, where the data could be for either.
+        continued: how series are, where they are to be forecast.
         image_shape: (C, Y, X) of pictures, for a model that takes these only.
         image_white: what white is in pictures, for such a model.
         report: told how far it is.
@@ -66,12 +70,12 @@ def open_source(
     """
     if isinstance(data, Source):
         return data
-    asked = Asked(names(input), target, group, image_size, image_shape, image_white)
+    asked = Asked(names(input), target, group, image_size, image_shape, image_white, task, continued)
     if isinstance(data, pd.DataFrame):
-        return from_frame(data, asked)
+        return _continued(from_frame(data, asked), asked)
     if isinstance(data, tuple) and len(data) == 2:
         asked.refuse("a pair of arrays (x, y)", "target", "group")
-        return from_arrays(*data, modality=asked.modality)
+        return _continued(from_arrays(*data, modality=asked.modality), asked)
     if not isinstance(data, str | Path):
         raise InputError(
             f"data of type {type(data).__name__} cannot be read",
@@ -79,9 +83,9 @@ def open_source(
         )
     if str(data) in BUILT_IN:
         asked.refuse(f"{data} is built in: it", "inputs", "target", "group", "image_size")
-        return BUILT_IN[str(data)]()
+        return _continued(BUILT_IN[str(data)](asked), asked)
     if str(data).startswith(PREFIX):
-        return read_hub(str(data).removeprefix(PREFIX), asked, report)
+        return _continued(read_hub(str(data).removeprefix(PREFIX), asked, report), asked)
     path = Path(data)
     try:
         there, is_folder = path.exists(), path.is_dir()
@@ -91,8 +95,22 @@ def open_source(
         raise InputError(f"there is no data set or file {str(data)!r}", near(str(data), BUILT_IN))
     if is_folder:
         folder: Reader = read_ts if holds_ts(path) else read_idx if holds_idx(path) else read_folder
-        return folder(path, asked, report)
+        return _continued(folder(path, asked, report), asked)
     for ending, reader in FILES.items():
         if path.name.lower().endswith(ending):
-            return reader(path, asked, report)
+            return _continued(reader(path, asked, report), asked)
     raise InputError(f"{path}: an unknown format", f"what can be read ends with {', '.join(FILES)}")
+
+
+def _continued(source: Source, asked: Asked) -> Source:
+    """The source itself.
+
+    Raises:
+        InputError: its items are no series to be continued, and it was said how they should be.
+    """
+    if source.continued is None and (asked.task == "forecast" or asked.continued != Continued()):
+        raise InputError(
+            f"{source.name} holds no series to be continued",
+            "a table with columns unique_id, ds, y is wanted; else leave --task, --horizon and their like out",
+        )
+    return source

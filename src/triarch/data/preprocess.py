@@ -14,10 +14,12 @@ from pydantic import TypeAdapter
 from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError
-from triarch.core.spec import Modality
+from triarch.core.spec import Future, Modality
 from triarch.core.types import Batch
 from triarch.data.source import Inputs, Source
+from triarch.data.store import Ragged
 from triarch.data.tokens import encode
+from triarch.data.windows import training_steps
 
 SHORT, LONGEST_TEXT = 64, 512
 CHUNK, CHUNK_VALUES = 1_000, 1 << 22
@@ -55,6 +57,18 @@ class Preprocessor:
     def of_tokens(cls, tokenizer: Tokenizer, lengths: NDArray[np.int64]) -> Preprocessor:
         """For texts, of which the training split has these lengths in tokens (I)."""
         return cls(Settings("text", (usual_length(lengths),)), tokenizer)
+
+    @classmethod
+    def of_windows(cls, panel: Ragged, future: Future) -> Preprocessor:
+        """For windows of series, of whose training part the inputs beside the series itself are normalised.
+
+        The series is left as it is: each window is normalised by itself, see `Forecast`.
+        """
+        train = np.concatenate([part[: training_steps(len(part), future.horizon)] for part in panel])
+        mean, std = _moments(lambda: [train], (0,))
+        steps = future.lookback + (future.horizon if future.known else 0)
+        shape = (steps, panel.flat.shape[1])
+        return cls(Settings("series", shape, 1.0, (0.0, *mean[1:].tolist()), (1.0, *std[1:].tolist())), None)
 
     @classmethod
     def fit(cls, source: Source, rows: NDArray[np.int64]) -> Preprocessor:
@@ -166,7 +180,7 @@ def _moments(
     return mean, np.where(constant, 1.0, std)
 
 
-def collate(encoded: Encoded, target: NDArray[np.int64] | None = None, items: NDArray[np.int64] | None = None) -> Batch:
+def collate(encoded: Encoded) -> Batch:
     """Encoded items → one batch, filled up with zeros on the right where lengths differ."""
     mask = None
     if isinstance(encoded, np.ndarray):
@@ -180,9 +194,4 @@ def collate(encoded: Encoded, target: NDArray[np.int64] | None = None, items: ND
             mask = torch.from_numpy(np.arange(lengths.max()) < lengths[:, None])
         else:
             stacked = np.stack(encoded)
-    return Batch(
-        input=torch.from_numpy(np.ascontiguousarray(stacked)),
-        mask=mask,
-        target=None if target is None else torch.from_numpy(target),
-        items=None if items is None else torch.from_numpy(items),
-    )
+    return Batch(torch.from_numpy(np.ascontiguousarray(stacked)), mask)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triarch.core.errors import InputError
-from triarch.core.spec import Modality
+from triarch.core.spec import Future, Modality
 from triarch.data.store import Ragged, Texts
+from triarch.data.windows import Windows
 
 FEWEST_PER_CLASS = 3
 
@@ -22,24 +23,47 @@ Inputs = NDArray[Any] | Sequence[str] | Sequence[NDArray[Any]]
 
 
 @dataclass(frozen=True)
+class Continuation:
+    """What is known of series beside their windows.
+
+    Attributes:
+        lags: after how many steps they may repeat.
+        names, starts: of each series, its name and its first time.
+        panel: the series (T C).
+        series, origins: (I), the series of each window and the step in it where the future begins.
+        units: (I), the mean absolute change of the series over a season.
+    """
+
+    future: Future
+    lags: tuple[int, ...]
+    names: tuple[str, ...]
+    starts: tuple[str, ...]
+    panel: Ragged
+    series: NDArray[np.int64]
+    origins: NDArray[np.int64]
+    units: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Source:
     """A data set, in memory or mapped from files of the cache.
 
     Attributes:
-        inputs: images (I C Y X) or series (I T C); Ragged series (T C) where lengths differ; Texts.
-        labels: (I), positions in `class_names`.
+        inputs: images (I C Y X) or series (I T C); Ragged series (T C) where lengths differ; Texts; Windows.
+        labels: (I), positions in `class_names`; where series are continued (I H), their next values.
         groups: (I), items of one group stay in one split; None: each item is its own.
         parts: (I), the split that the data itself assigns: `train`, `select` or `confirm`; None: it assigns none.
         scale: the value of white in images; pixels are divided by it.
         notes: what was inferred, in words.
         folder: of the cache, where it lies there.
         digest, prints: hash of the content, and of each input (I), where they are known already.
+        continued: where series are continued, and the items are windows of them.
     """
 
     name: str
     modality: Modality
-    inputs: NDArray[Any] | Ragged | Texts
-    labels: NDArray[np.int64]
+    inputs: NDArray[Any] | Ragged | Texts | Windows
+    labels: NDArray[Any]
     class_names: tuple[str, ...]
     groups: NDArray[Any] | None = None
     parts: NDArray[np.str_] | None = None
@@ -48,6 +72,7 @@ class Source:
     folder: Path | None = None
     digest: str | None = None
     prints: NDArray[np.uint64] | None = None
+    continued: Continuation | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,6 +97,8 @@ class Source:
         """The raw inputs at `index`."""
         if isinstance(self.inputs, np.ndarray):
             return self.inputs[index]
+        if isinstance(self.inputs, Windows):
+            return self.inputs.take(index)
         return [self.inputs[number] for number in index.tolist()]
 
 

@@ -13,12 +13,14 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from triarch.core.errors import InputError
 from triarch.data.source import Source
+from triarch.data.windows import CONFIRM, SELECT
 
 Split = Literal["train", "select", "confirm"]
 SPLITS: tuple[Split, ...] = ("train", "select", "confirm")
 DEALT: tuple[Split, ...] = ("confirm", "select")
 SMALL = 3_000
 FEW, FOLDS, REPEATS = 500, 5, 2
+AHEAD = f"by time: of each series the last {CONFIRM:.0%} are confirm, the {SELECT:.0%} before them select"
 
 Rows = dict[Split, NDArray[np.int64]]
 
@@ -53,6 +55,10 @@ def split(source: Source) -> Splits:
     An item of select or confirm whose input and label stand in an earlier split too, or earlier in its own, is left
     out: it would be remembered, not recognised.
     """
+    if source.continued is not None:
+        assert source.parts is not None
+        rows: Rows = {name: np.flatnonzero(source.parts == name) for name in SPLITS}
+        return Splits(rows, AHEAD, ())
     part = shares(len(source))
     given = {name: source.parts == name for name in SPLITS} if source.parts is not None else {}
     kept: list[Split] = [name for name in SPLITS if given and given[name].any()]
@@ -80,6 +86,8 @@ def check_dealt(source: Source, dealt: Splits) -> None:
         if not len(rows):
             copies = "; ".join(dealt.notes) or "too few groups, or the data's own splits leave it none"
             raise InputError(f"{source.name}: no item is left for {name} ({copies})", "more distinct items are needed")
+    if source.continued is not None:
+        return
     missing = np.setdiff1d(np.arange(len(source.class_names)), source.labels[dealt.rows["train"]])
     if missing.size:
         raise InputError(

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from triarch.data.preprocess import Preprocessor
 from triarch.data.source import Source
 from triarch.data.store import Texts
+from triarch.data.windows import Windows
 
 LONGEST_ROW, RESAMPLED = 256, 64
 LARGEST_SIDE = 32
 MOST_ITEMS, MOST_BYTES = 50_000, 50_000_000
 
 Table = NDArray[np.float32] | list[str]
+WINDOWS = 4_096
 
 
 def tabulate(source: Source, preprocessor: Preprocessor, lengths: NDArray[np.int64], rows: NDArray[np.int64]) -> Table:
@@ -26,6 +28,11 @@ def tabulate(source: Source, preprocessor: Preprocessor, lengths: NDArray[np.int
     """
     if source.modality == "text":
         return [str(source.inputs[row]) for row in rows.tolist()]
+    if isinstance(source.inputs, Windows):
+        pieces = np.split(rows, range(WINDOWS, len(rows), WINDOWS))
+        return np.concatenate(
+            [np.asarray(preprocessor.normalise(source.take(piece))).reshape(len(piece), -1) for piece in pieces]
+        )
     unequal = source.modality == "series" and bool((lengths != lengths[0]).any())
     resampled = unequal and int(lengths.max()) > LONGEST_ROW
 

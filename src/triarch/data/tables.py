@@ -18,11 +18,13 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
 from triarch.core.errors import InputError
-from triarch.core.progress import Report
+from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays
 from triarch.data.asked import Asked
 from triarch.data.cache import Draft, cached
 from triarch.data.columns import Columns, choose, is_number, numbers, texts
+from triarch.data.long_frame import recognised
+from triarch.data.panel import from_long
 from triarch.data.source import Source
 from triarch.data.tokens import encodable
 
@@ -56,6 +58,8 @@ def from_frame(frame: pd.DataFrame, asked: Asked, name: str = "frame") -> Source
         InputError: as for a file.
     """
     frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
+    if (roles := recognised(frame, asked)) is not None:
+        return from_long(frame, roles, asked, name)
     if not len(frame.columns):
         raise InputError(f"{name}: it has no columns", "a row an item, one column of labels")
     columns = choose(frame, asked, name)
@@ -71,7 +75,29 @@ def from_frame(frame: pd.DataFrame, asked: Asked, name: str = "frame") -> Source
     return replace(source, groups=groups, notes=[*source.notes, *columns.notes])
 
 
+def read_frame(path: Path) -> pd.DataFrame:
+    """A whole table.
+
+    Raises:
+        InputError: it is none, or cannot be read.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no file {str(path)!r}", "a table with the columns of the training data is wanted")
+    kinds: dict[str, Pieces] = {".parquet": _parquet, ".jsonl": _jsonl, ".ndjson": _jsonl, ".jsonl.gz": _jsonl}
+    pieces = next((kind for ending, kind in kinds.items() if path.name.lower().endswith(ending)), _csv)
+    frames = list(pieces(path, silent))
+    if not frames:
+        raise InputError(f"{path}: there are no rows", "a row for each step is wanted")
+    return pd.concat(frames, ignore_index=True)
+
+
 def _read(path: Path, asked: Asked, report: Report, pieces: Pieces) -> Source:
+    frames = pieces(path, report)
+    first = next(frames, None)
+    roles = None if first is None else recognised(first, asked)
+    if first is not None and roles is not None:
+        return from_long(pd.concat([first, *frames], ignore_index=True), roles, asked, path.name)
+
     def read(folder: Path) -> None:
         draft = Draft(folder, lambda row: f"{path}: row {row + 1}")
         columns = fill(draft, pieces(path, report), asked, str(path))

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from sklearn.svm import SVC, LinearSVC
 from triarch.core.files import write_bytes, write_text
 from triarch.core.interrupt import Stop, end_with_parent
 from triarch.core.spec import Modality
+from triarch.race.forecasters import FORECASTERS, Frame
 
 if TYPE_CHECKING:  # the process does without torch, which would cost it its first seconds
     from triarch.data.dataset import Dataset
@@ -53,12 +54,20 @@ class Baseline:
     make: Callable[[], Any]
 
     def code(self, data: str) -> str:
-        """A program that reproduces its score on the confirm split; `data` is Python for the data."""
+        """A program that reproduces its score on the confirm split, of a forecast its mean absolute error.
+
+        Args:
+            data: Python for the data.
+        """
         return (
             f"import triarch\n{self.imports}\n\n"
             f"data = triarch.prepare(triarch.open_source({data}))\n"
             f"model = {self.expression}.fit(*data.table('train'))\n"
-            f"print(model.score(*data.table('confirm')))"
+            + (
+                "x, y = data.table('confirm')\nprint(abs(model.predict(x) - y).mean())"
+                if self.name in FORECASTERS
+                else "print(model.score(*data.table('confirm')))"
+            )
         )
 
 
@@ -118,6 +127,35 @@ BASELINES = {
 }  # fmt: skip
 
 
+def _forecaster(name: str, frame: Frame) -> Baseline:
+    kind = FORECASTERS[name]
+    return Baseline(
+        name, f"from triarch.race.forecasters import Frame, {kind.__name__}", f"{kind.__name__}({frame})",
+        lambda: kind(frame),
+    )  # fmt: skip
+
+
+def find(name: str, frame: Frame | None) -> Baseline:
+    """The method `name`; `frame` where series are continued."""
+    return BASELINES[name] if frame is None else _forecaster(name, frame)
+
+
+def frame_of(dataset: Dataset) -> Frame | None:
+    """What a forecaster must know of the windows; None where no series are continued."""
+    continued = dataset.source.continued
+    if continued is None:
+        return None
+    future = continued.future
+    return Frame(future.lookback, future.horizon, tuple(sorted({*continued.lags, future.season})), future.season)
+
+
+def suited_to(dataset: Dataset) -> list[str]:
+    """The names of the methods to run on the data, quick ones first."""
+    if dataset.source.continued is not None:
+        return list(FORECASTERS)
+    return suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
+
+
 def suited(modality: Modality, train_items: int, steps: int = 0) -> list[str]:
     """The names of the methods to run, quick ones first.
 
@@ -134,12 +172,12 @@ def suited(modality: Modality, train_items: int, steps: int = 0) -> list[str]:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a method predicts: class numbers of the items of `Dataset.judged` and of confirm."""
+    """What a method predicts for the items of `Dataset.judged` and of confirm: class numbers (I), or values (I H)."""
 
     name: str
     seconds: float
-    select: NDArray[np.int64]
-    confirm: NDArray[np.int64]
+    select: NDArray[Any]
+    confirm: NDArray[Any]
 
 
 def run(
@@ -158,7 +196,8 @@ def run(
         if number:
             _write(inputs / f"train-{number}", dataset.tabulate(fold["train"]))
             np.save(inputs / f"train-{number}-labels.npy", dataset.source.labels[fold["train"]])
-    write_text(folder / "names.json", json.dumps(list(names)))
+    frame = frame_of(dataset)
+    write_text(folder / "names.json", json.dumps({"names": list(names), "frame": frame and asdict(frame)}))
     command = [sys.executable, "-m", "triarch.race.baselines", str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     # A session of its own: Ctrl-C is for this process, which then ends that one.
@@ -212,9 +251,11 @@ def main(folder: Path) -> None:
     select = [_read(inputs / f"select-{number}") for number in range(folds)]
     trains = [_training(inputs / "train"), *(_training(inputs / f"train-{number}") for number in range(1, folds))]
     confirm = _read(inputs / "confirm")
-    for name in json.loads((folder / "names.json").read_text()):
+    asked = json.loads((folder / "names.json").read_text())
+    frame = Frame(**asked["frame"] | {"lags": tuple(asked["frame"]["lags"])}) if asked["frame"] else None
+    for name in asked["names"]:
         begin = time.perf_counter()
-        models = [BASELINES[name].make().fit(*train) for train in trains]
+        models = [find(name, frame).make().fit(*train) for train in trains]
         made = np.concatenate([model.predict(table) for model, table in zip(models, select)])
         buffer = io.BytesIO()
         np.savez(buffer, seconds=time.perf_counter() - begin, select=made, confirm=models[0].predict(confirm))

@@ -87,7 +87,7 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
 
 def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fitted]]:
     folder, dataset = race.run / "baselines", race.dataset
-    names = baselines.suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
+    names = baselines.suited_to(dataset)
 
     def score(fitted: baselines.Fitted) -> dict[str, Any]:
         values = baseline_values(race, dataset.judged, fitted.select)
@@ -223,6 +223,8 @@ def _curves(finals: dict[str, list[dict[str, Any]]], entries: Sequence[Entry]) -
 
 def _mistakes(dataset: Dataset, winner: Opened) -> list[Mistake]:
     """The items of confirm that the artifact gets wrong, the most confident first."""
+    if dataset.spec.target.kind == "future":
+        return []
     answers = winner.confirm.answers
     labels = dataset.source.labels[winner.confirm.items]
     wrong = np.flatnonzero(answers.argmax(axis=1) != labels)

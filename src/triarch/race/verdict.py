@@ -13,7 +13,6 @@ from safetensors.torch import load as load_tensors
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.core.results import BaselineScore, BestBaseline, Metric, Verdict
-from triarch.core.types import Batch
 from triarch.measure.statistics import Difference, paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
 from triarch.model import Model, build
@@ -51,12 +50,10 @@ def ranking(finals: dict[str, list[dict[str, Any]]]) -> list[str]:
     return sorted(means, key=lambda model: (means[model][0], -means[model][1]), reverse=True)
 
 
-def baseline_values(race: Race, rows: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The primary metric of each of the items `rows`, for a method that answers with class numbers only."""
-    answers = torch.from_numpy(predicted)
-    sure = torch.nn.functional.one_hot(answers, race.dataset.spec.num_classes).float() * 100
-    batch = Batch(input=sure, target=torch.from_numpy(race.dataset.source.labels[rows]))
-    return race.task.metrics(sure, batch)[race.task.primary.name].numpy()
+def baseline_values(race: Race, rows: NDArray[np.int64], predicted: NDArray[Any]) -> NDArray[np.float32]:
+    """The primary metric of each of the items `rows`, for a method that answers with class numbers or values."""
+    judged = race.task.judge(torch.from_numpy(predicted), race.dataset.wanted(rows))
+    return judged[race.task.primary.name].float().numpy()
 
 
 def judge(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
@@ -19,12 +20,14 @@ from torch import Tensor
 from triarch import __version__
 from triarch.core.errors import InputError
 from triarch.core.files import write_bytes, write_json, write_text
-from triarch.core.results import Prediction
+from triarch.core.results import Ahead, Forecast, Prediction
 from triarch.core.spec import Spec
+from triarch.data.long_frame import latest
 from triarch.data.preprocess import Preprocessor, collate
 from triarch.data.source import Inputs
 from triarch.model import Model, build
 from triarch.tasks import registry as tasks
+from triarch.tasks.forecast import QUANTILES
 from triarch.tasks.task import Task
 
 FORMAT = 1
@@ -61,8 +64,8 @@ class Artifact:
     task: Task
     preprocessor: Preprocessor
 
-    def probabilities(self, inputs: Inputs, batch_size: int = 256) -> NDArray[np.float32]:
-        """Raw inputs, in the layout of `Source.inputs`, → probabilities of the classes (I K).
+    def answers(self, inputs: Inputs, batch_size: int = 256) -> NDArray[np.float32]:
+        """Raw inputs, in the layout of `Source.inputs`, → probabilities of the classes (I K), or quantiles (I H Q).
 
         Raises:
             InputError: an input has another shape than the training data.
@@ -73,10 +76,10 @@ class Artifact:
         with torch.inference_mode():
             for start in range(0, len(encoded), batch_size):
                 batch = self.task.prepare(collate(encoded[start : start + batch_size]))
-                answers.append(self.task.decode(self.model(batch)))
+                answers.append(self.task.decode(self.model(batch), batch))
         return torch.cat(answers).numpy()
 
-    def predict(self, inputs: Inputs | str | NDArray[Any], names: Sequence[str] | None = None) -> list[Prediction]:
+    def predict(self, inputs: Any, names: Sequence[str] | None = None) -> list[Prediction] | list[Forecast]:
         """Raw inputs → answers, in their order.
 
         Args:
@@ -86,6 +89,8 @@ class Artifact:
         Raises:
             InputError: an input has another shape than the training data.
         """
+        if self.config.spec.target.kind == "future":
+            return self.forecast(inputs, names=names)
         many = self._many(inputs)
         if len(many) == 0:
             return []
@@ -93,11 +98,51 @@ class Artifact:
             names = [item if isinstance(item, str) else str(number) for number, item in enumerate(many)]
         classes = self.config.spec.target.names
         predictions = []
-        for name, row in zip(names, self.probabilities(many)):
+        for name, row in zip(names, self.answers(many)):
             best = np.argsort(-row, kind="stable")[:TOP]
             top = {classes[number]: float(row[number]) for number in best}
             predictions.append(Prediction(name, classes[best[0]], float(row[best[0]]), top))
         return predictions
+
+    def forecast(
+        self, inputs: pd.DataFrame | Inputs, name: str = "frame", names: Sequence[str] | None = None
+    ) -> list[Forecast]:
+        """Continue series.
+
+        Args:
+            inputs: a long frame with the columns of the training data, whose last steps are taken; or windows (I T C).
+            name: what to call the frame in errors.
+            names: what to call the series, where the inputs are windows; None: by their number.
+
+        Raises:
+            InputError: a column or a step is missing, or this model continues no series.
+        """
+        if self.config.spec.target.kind != "future":
+            raise InputError(
+                "this model tells classes, it continues no series", "call `predict` in place of `forecast`"
+            )
+        future = self.config.spec.future
+        if isinstance(inputs, pd.DataFrame):
+            names, windows, times = latest(inputs, future, name)
+        else:
+            windows = [np.asarray(window, dtype=np.float32) for window in inputs]
+            names = [str(number) for number in range(len(windows))] if names is None else names
+            times = [pd.RangeIndex(1, future.horizon + 1)] * len(windows)
+        for called, window in zip(names, windows):
+            if np.shape(window) != self.config.spec.shape:
+                raise InputError(
+                    f"series {called!r}: its window has shape {np.shape(window)}, {self.config.spec.shape} is wanted"
+                )
+        told = [f"{level:g}" for level in QUANTILES]
+        low, middle, high = (QUANTILES.index(level) for level in (0.1, 0.5, 0.9))
+        forecasts = []
+        for called, at, rows in zip(names, times, self.answers(windows) if windows else ()):
+            steps = [
+                Ahead(_time(time), float(row[middle]), float(row[low]), float(row[high]), dict(zip(told, row.tolist())))
+                for time, row in zip(at, rows)
+            ]
+            forecasts.append(Forecast(called, steps))
+        return forecasts
 
     def _many(self, inputs: Any) -> Inputs:
         """One input alone → a list of one; grey images may come without their channel."""
@@ -133,7 +178,7 @@ def save(artifact: Artifact, folder: Path, card: str, sample: Inputs) -> None:
         write_text(folder / TOKENIZER, artifact.preprocessor.tokenizer.to_str())
     write_text(folder / CARD, card)
     some = sample[:GOLDEN_ITEMS]
-    golden = _pack(some) | {"output": torch.from_numpy(artifact.probabilities(some))}
+    golden = _pack(some) | {"output": torch.from_numpy(artifact.answers(some))}
     write_bytes(folder / GOLDEN, save_tensors(golden))
     write_json(folder / CONFIG, asdict(artifact.config))
 
@@ -186,6 +231,11 @@ def golden(folder: Path) -> tuple[Inputs, NDArray[np.float32]]:
     if not len(inputs) or output.shape[:1] != (len(inputs),):
         raise InputError(f"{folder / GOLDEN}: {len(inputs)} inputs, output {output.shape}", "save the artifact again")
     return inputs, output
+
+
+def _time(time: Any) -> str:
+    """A date without what is always zero, or a number of steps."""
+    return str(time).removesuffix(" 00:00:00")
 
 
 def _kinds(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:

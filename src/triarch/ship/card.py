@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from triarch.core.results import Interval, Metric
 from triarch.core.spec import Spec
 
@@ -18,14 +20,20 @@ def card(
     Args:
         recipe: the training in YAML.
     """
-    classes = ", ".join(map(_plain, spec.target.names[:40])) + (" …" if spec.num_classes > 40 else "")
+    if spec.target.kind == "future":
+        future = spec.future
+        does = f"foretell {future.horizon} steps of {_plain(future.channels[0])} ({future.step or 'numbered steps'})"
+        called, what = "forecast(frame)", f"| seen | the last {future.lookback} steps of {_listed(future.channels)} |"
+    else:
+        does = f"tell {spec.num_classes} classes of {spec.modality} apart"
+        called, what = "predict(inputs)", f"| classes | {_listed(spec.target.names)} |"
     shape = "x".join(map(str, spec.shape))
     return f"""---
 library_name: triarch
 ---
 # {model} on {_plain(spec.name)}
 
-Trained from scratch by triarch to tell {spec.num_classes} classes of {spec.modality} apart.
+Trained from scratch by triarch to {does}.
 
 | | |
 |---|---|
@@ -34,7 +42,7 @@ Trained from scratch by triarch to tell {spec.num_classes} classes of {spec.moda
 | input | {spec.modality}, {shape} |
 | data | {spec.items:,} items, fingerprint {spec.fingerprint} |
 | split | {spec.split} |
-| classes | {classes} |
+{what}
 
 ## Use
 
@@ -42,7 +50,7 @@ Trained from scratch by triarch to tell {spec.num_classes} classes of {spec.moda
 import triarch
 
 model = triarch.load("THIS_FOLDER")
-model.predict(inputs)
+model.{called}
 ```
 
 `triarch verify THIS_FOLDER` replays the answers that it was saved with.
@@ -53,6 +61,10 @@ model.predict(inputs)
 {recipe.strip()}
 ```
 """
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(_plain, names[:40])) + (" …" if len(names) > 40 else "")
 
 
 def _plain(name: str) -> str:

@@ -42,7 +42,7 @@ def measure(folder: Path, threads: int, limit: float | None = None) -> Reading:
     with computing(threads):
         artifact = load(folder)
         one = golden(folder)[0][:1]
-        batch = collate(artifact.preprocessor.encode(one))
+        batch = artifact.task.prepare(collate(artifact.preprocessor.encode(one)))
         peak = peak_bytes(lambda: artifact.model(batch), weight_bytes(artifact.model) + batch.input.nbytes)
         reading = latency(lambda: artifact.predict(one), limit)
     return Reading(reading, peak, folder_bytes(folder))

@@ -51,12 +51,17 @@ class Classify:
     def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Accuracy (0 or 1) and cross-entropy of each item; balanced accuracy is accuracy, averaged by class."""
         assert batch.target is not None
-        right = (output.argmax(dim=1) == batch.target).float()
         return {
-            **dict.fromkeys({"accuracy": None, self.primary.name: None}, right),
+            **self.judge(output.argmax(dim=1), batch),
             "loss": F.cross_entropy(output, batch.target, reduction="none"),
         }
 
-    def decode(self, output: Tensor) -> Tensor:
+    def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Whether each answer (B) is right."""
+        assert batch.target is not None
+        right = answers.eq(batch.target).float()
+        return dict.fromkeys({"accuracy": None, self.primary.name: None}, right)
+
+    def decode(self, output: Tensor, batch: Batch) -> Tensor:
         """Probabilities (B K)."""
         return output.softmax(dim=1)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Spec
 from triarch.tasks.classify import Classify
+from triarch.tasks.forecast import Forecast
 from triarch.tasks.task import Task
 
-TASKS: dict[str, Callable[[Spec | None], Task]] = {"classify": Classify}
+TASKS: dict[str, Callable[[Spec | None], Task]] = {"classify": Classify, "forecast": Forecast}
 
 
 def find(name: str, spec: Spec | None = None) -> Task:
     """The task `name` for the data of `spec`.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or the data is for another.
     """
     if name not in TASKS:
         raise InputError(f"there is no task {name!r}", near(name, TASKS))
+    if spec is not None and (fitting := infer(spec).name) != name:
+        raise InputError(f"{spec.name} is data to {fitting}, not to {name}", f"leave --task out, or --task {fitting}")
     return TASKS[name](spec)
+
+
+def served(modalities: Sequence[str]) -> tuple[str, ...]:
+    """The tasks for which data of `modalities` can be used."""
+    return tuple(name for name in TASKS if name != Forecast.name or "series" in modalities)
 
 
 def infer(spec: Spec) -> Task:
     """The task that the target of `spec` asks for."""
-    return {"class": Classify}[spec.target.kind](spec)
+    return TASKS[{"class": "classify", "future": "forecast"}[spec.target.kind]](spec)

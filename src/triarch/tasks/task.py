@@ -36,9 +36,16 @@ class Task(Protocol):
         ...
 
     def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Metric → its value for each item (B), `loss` among them; a score is their mean, see `Metric`."""
+        """Metric → its value for each item (B) of a batch that was prepared; a score is their mean, see `Metric`.
+
+        `loss` is among them.
+        """
         ...
 
-    def decode(self, output: Tensor) -> Tensor:
-        """The answer for each item: for classes their probabilities (B K)."""
+    def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Metrics of each item, the primary one among them, for bare answers: class numbers (B), or values (B H)."""
+        ...
+
+    def decode(self, output: Tensor, batch: Batch) -> Tensor:
+        """The answer for each item of a batch that was prepared: for classes their probabilities (B K)."""
         ...

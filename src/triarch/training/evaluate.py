@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,13 +23,13 @@ class Scores:
 
     Attributes:
         items: (I), row numbers.
-        targets: (I), class numbers.
+        targets: (I), class numbers, or (I H).
         metrics: metric → its value for each item (I).
         answers: (I …), the decoded outputs.
     """
 
     items: NDArray[np.int64]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
     metrics: dict[str, NDArray[np.float32]]
     answers: NDArray[np.float32]
 
@@ -56,13 +57,14 @@ def evaluate(model: nn.Module, task: Task, batches: Iterable[Batch]) -> Scores:
     items, targets, metrics, answers = [], [], [], []
     with torch.inference_mode():
         for batch in batches:
+            batch = task.prepare(batch)
             assert batch.items is not None
             assert batch.target is not None
-            output = model(task.prepare(batch))
+            output = model(batch)
             items.append(batch.items)
             targets.append(batch.target)
             metrics.append(task.metrics(output, batch))
-            answers.append(task.decode(output))
+            answers.append(task.decode(output, batch))
     model.train(was_training)
     rows = torch.cat(items)
     order = rows.argsort()

@@ -10,6 +10,7 @@ from typing import Any
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.core.progress import Report, silent
+from triarch.data.asked import Continued
 from triarch.data.augment.augmenter import Augmenter, Strengths, usual
 from triarch.data.dataset import Dataset
 from triarch.data.open import open_source
@@ -37,7 +38,8 @@ def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Setting
     if model is not None and model.modality == "image":
         shape, white = (model.shape[0], model.shape[1], model.shape[2]), model.scale
     return open_source(
-        data, recipe.input, recipe.target, recipe.group, recipe.image_size, report=report,
+        data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
+        Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute), report=report,
         image_shape=shape, image_white=white,
     )  # fmt: skip
 

@@ -30,10 +30,6 @@ def evaluate(
         group: column that says which items belong together, as in training.
         threads: threads inside an operation; all cores if not given.
     """
-    from dataclasses import replace
-
-    import numpy as np
-
     from triarch.core.errors import InputError
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
@@ -57,6 +53,15 @@ def evaluate(
                 f"{artifact} does not know where its data is", "name the data: triarch evaluate ARTIFACT DATA"
             )
         data, asked = recipe.data, recipe
+    elif spec.target.kind == "future":
+        future = spec.future
+        known, others = future.channels[1 : 1 + future.known], future.channels[1 + future.known :]
+        asked = asked.model_copy(
+            update={
+                "task": "forecast", "horizon": future.horizon, "lookback": future.lookback, "season": future.season,
+                "known": known, "input": others, "target": target or future.channels[0],
+            }
+        )  # fmt: skip
     with progress("reading") as reporter:
         source = open_data(data, asked, reporter.update, loaded.preprocessor.settings)
     if source.modality != spec.modality:
@@ -67,14 +72,8 @@ def evaluate(
             f"{source.name} is not the data that {artifact} was trained on: it was changed",
             "bring that data back, or name the data to score on: triarch evaluate ARTIFACT DATA",
         )
-    unknown = [name for name in source.class_names if name not in spec.target.names]
-    if unknown:
-        raise InputError(
-            f"{source.name} has class {unknown[0]!r}, which {artifact} was not trained on",
-            f"it knows: {', '.join(spec.target.names[:20])}",
-        )
-    numbers = np.array([spec.target.names.index(name) for name in source.class_names], dtype=np.int64)
-    source = replace(source, labels=numbers[source.labels], class_names=spec.target.names)
+    if spec.target.kind == "class":
+        source = _numbered(source, spec, str(artifact))
     with computing(threads or cores()):
         dataset = prepare(source, preprocessor=loaded.preprocessor)
         split = split or ("confirm" if own else "all")
@@ -97,3 +96,21 @@ def evaluate(
         artifact=str(artifact),
         metrics=scores.summary(metric),
     )
+
+
+def _numbered(source: Any, spec: Any, artifact: str) -> Any:
+    """The source with its classes numbered as in the training."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from triarch.core.errors import InputError
+
+    unknown = [name for name in source.class_names if name not in spec.target.names]
+    if unknown:
+        raise InputError(
+            f"{source.name} has class {unknown[0]!r}, which {artifact} was not trained on",
+            f"it knows: {', '.join(spec.target.names[:20])}",
+        )
+    numbers = np.array([spec.target.names.index(name) for name in source.class_names], dtype=np.int64)
+    return replace(source, labels=numbers[source.labels], class_names=spec.target.names)

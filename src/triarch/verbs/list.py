@@ -26,7 +26,14 @@ def list(task: str | None = None, family: str | None = None) -> Listing:
         raise InputError(f"there is no family {family!r}", near(family, families))
     return Listing(
         [
-            ListedModel(name, found.family, found.modalities, found.abilities, tuple(found.sizes), tuple(tasks.TASKS))
+            ListedModel(
+                name,
+                found.family,
+                found.modalities,
+                found.abilities,
+                tuple(found.sizes),
+                tasks.served(found.modalities),
+            )
             for name in registry.names()
             if (found := registry.find(name)) and family in (None, found.family)
         ]

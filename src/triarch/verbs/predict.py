@@ -9,16 +9,19 @@ from triarch.core.results import Predictions
 
 
 def predict(artifact: str | Path, inputs: str | Sequence[str], *, threads: int | None = None) -> Predictions:
-    """Answer for new inputs. In Python, `triarch.load(DIR).predict(raw)` takes arrays and texts directly.
+    """Answer for new inputs, or continue series. In Python, `triarch.load(DIR)` has `predict` for arrays and texts and
+    `forecast` for long frames.
 
     Args:
         artifact: folder that `train` or `choose` wrote.
-        inputs: pictures, .npy or .npz files (x), .csv or .txt files; for text also the text itself.
+        inputs: pictures, .npy or .npz files (x), .csv or .txt files; for text also the text itself; for a model that
+            continues series a table with the columns of the training data, whose last steps are continued.
         threads: threads inside an operation; all cores if not given.
     """
     from triarch.core.errors import InputError
     from triarch.core.machine import computing, cores
     from triarch.data.inputs import read_for
+    from triarch.data.tables import read_frame
     from triarch.ship.artifact import load
 
     if not inputs:
@@ -28,5 +31,10 @@ def predict(artifact: str | Path, inputs: str | Sequence[str], *, threads: int |
     with computing(threads or cores()):
         loaded = load(artifact)
         spec, settings = loaded.config.spec, loaded.preprocessor.settings
+        if spec.target.kind == "future":
+            forecasts = []
+            for one in inputs:
+                forecasts += loaded.forecast(read_frame(Path(one)), str(one))
+            return Predictions(str(artifact), forecasts)
         names, raw = read_for(spec, settings.scale, [str(one) for one in inputs])
         return Predictions(str(artifact), loaded.predict(raw, names))

@@ -26,6 +26,11 @@ def train(
     group: str | None = None,
     image_size: int | None = None,
     task: str | None = None,
+    horizon: int | None = None,
+    lookback: int | None = None,
+    season: int | None = None,
+    known: str | Sequence[str] = (),
+    impute: str | None = None,
     out: Path | None = None,
     recipe: Path | None = None,
     set: Mapping[str, Any] | Sequence[str] = (),
@@ -46,7 +51,12 @@ def train(
         target: column of the labels, where the data has columns.
         group: column that says which items belong together: they stay in one split.
         image_size: shorter side of pictures in pixels; if not given, the median, at most 96.
-        task: what to learn, where it should not be inferred: classify.
+        task: what to learn, where it should not be inferred: classify or forecast.
+        horizon: steps ahead, where series are to be continued; a day of hours, a year of months… if not given.
+        lookback: steps that a model sees of a series; inferred if not given.
+        season: steps of a season; inferred if not given.
+        known: columns that are known for the steps ahead too.
+        impute: how gaps in series are filled: linear or last; if not given, they are an error.
         out: folder of the artifact; must be new or empty. runs/NAME-N if not given.
         recipe: YAML file with any of these and more.
         set: one entry of the recipe, key=value: --set optimiser.lr=0.01 --set settings.depth=2.
@@ -72,7 +82,8 @@ def train(
     given = {
         "model": model, "steps": steps, "epochs": epochs, "seconds": seconds, "seed": seed, "threads": threads,
         "workers": workers, "input": names(input) or None, "target": target, "group": group,
-        "image_size": image_size, "task": task, "out": out, "recipe": recipe,
+        "image_size": image_size, "task": task, "horizon": horizon, "lookback": lookback, "season": season,
+        "known": names(known) or None, "impute": impute, "out": out, "recipe": recipe,
         "set": set or None,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,121 @@
+"""Long frames → Source of windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+import pandas as pd
+
+from triarch.core.errors import InputError, near
+from triarch.core.spec import Future
+from triarch.data.asked import Asked
+from triarch.data.long_frame import Roles, read, regular, step_of
+from triarch.data.season import best, movement, plausible, season
+from triarch.data.source import Continuation, Source
+from triarch.data.store import Ragged
+from triarch.data.windows import Windows, cut, futures, training_steps
+
+HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "M": 12, "Q": 4, "Y": 6}
+SHORTEST_LOOKBACK, LONGEST_LOOKBACK = 8, 512
+
+
+def from_long(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> Source:
+    """A long frame as windows.
+
+    Raises:
+        InputError: times that are no times, or not one step apart; missing values; a series that is too short.
+    """
+    asked.refuse(f"{name}: series to be continued", "image_size")
+    asked_for = asked.continued
+    channels, known = _channels(frame, roles, asked, name)
+    table = read(frame, roles, channels, name)
+    step = step_of(table, name)
+    notes = [
+        f"series to be continued: {roles.value!r} by {roles.time!r}" + f" of {roles.series!r}" * bool(roles.series)
+    ]
+    panel, names, starts, filled = regular(table, step, channels, asked_for, name)
+    left = [str(column) for column in frame.columns if column not in (roles.time, roles.series, *channels)]
+    if left:
+        notes.append(f"not used: {', '.join(left)}; --known or --input takes them in")
+    if filled:
+        notes.append(f"{filled:,} missing steps filled ({asked_for.impute})")
+    horizon = asked_for.horizon or _horizon(step, int(np.median(panel.lengths)))
+    shortest = int(panel.lengths.argmin())
+    train = [training_steps(int(steps), horizon) for steps in panel.lengths]
+    if min(train) < horizon + 2:
+        raise InputError(
+            f"{name}: series {names[shortest]!r} has {panel.lengths[shortest]} steps, too few to learn"
+            f" and judge {horizon} steps ahead",
+            f"--horizon {max(1, int(panel.lengths[shortest]) // 6)}, or leave the series out",
+        )
+    parts = [panel[number][:steps, 0].astype(np.float64) for number, steps in enumerate(train)]
+    lags = plausible(parts, step)
+    period = asked_for.season or season(parts, lags)
+    lags = tuple(sorted({*lags, period}))
+    repeat = best(parts, lags, horizon)
+    lookback = asked_for.lookback or _lookback(lags, horizon, min(train))
+    if lookback + horizon > min(train):
+        raise InputError(
+            f"{name}: --lookback {lookback} and a horizon of {horizon} do not fit into the {min(train)} steps"
+            f" that series {names[shortest]!r} has for training",
+            f"--lookback {max(1, min(train) - horizon)} or less",
+        )
+    future = Future(
+        horizon, lookback, period, min(repeat, lookback), step, roles.series, roles.time, tuple(channels), known
+    )
+    found = cut(panel, future)
+    notes += [
+        f"{horizon} steps ahead ({step or 'numbered steps'}), season {period}, look-back {lookback}",
+        f"{len(names):,} series of {int(panel.lengths.min()):,} to {int(panel.lengths.max()):,} steps",
+    ]
+    if found.overlap:
+        notes.append("windows of select and confirm overlap, so their intervals are too narrow")
+    units = np.array([movement(part, period) for part in parts], dtype=np.float32)
+    return Source(
+        name,
+        "series",
+        Windows(panel.flat, found.starts, future),
+        futures(panel, found, horizon),
+        (),
+        parts=found.parts,
+        notes=notes,
+        digest=_fingerprint(panel, names, future),
+        continued=Continuation(future, lags, names, starts, panel, found.series, found.origins, units[found.series]),
+    )
+
+
+def _channels(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> tuple[list[str], int]:
+    """The columns of the input, the one to be continued first, then those known ahead; and how many of these.
+
+    What is fixed for a series may be any input: it is seen in the look-back.
+    """
+    columns = [str(column) for column in frame.columns]
+    known = list(asked.continued.known)
+    for column in (*known, *asked.inputs):
+        if column not in columns:
+            raise InputError(f"{name}: there is no column {column!r}", near(column, columns))
+        if column in (roles.time, roles.value, roles.series):
+            raise InputError(f"{name}: column {column!r} cannot be an input too", "leave it out")
+    others = [column for column in asked.inputs if column not in known]
+    return [roles.value, *known, *others], len(known)
+
+
+def _horizon(step: str, steps: int) -> int:
+    letters = step.split("-")[0].lstrip("0123456789")
+    usual = next((ahead for start, ahead in HORIZONS.items() if letters.startswith(start)), 12)
+    return max(1, min(usual, steps // 20))
+
+
+def _lookback(lags: Sequence[int], horizon: int, train: int) -> int:
+    """Two horizons, and every plausible lag twice, as far as training has room for them; no more than 512."""
+    wanted = max(2 * horizon, SHORTEST_LOOKBACK, *(2 * lag for lag in lags if 2 * lag <= LONGEST_LOOKBACK))
+    return max(1, min(wanted, LONGEST_LOOKBACK, max(1, (train - horizon) // 2), train - horizon))
+
+
+def _fingerprint(panel: Ragged, names: Sequence[str], future: Future) -> str:
+    hashed = blake2b(digest_size=16)
+    for content in (panel.flat.tobytes(), panel.offsets.tobytes(), "\0".join(names).encode(), repr(future).encode()):
+        hashed.update(len(content).to_bytes(8, "little") + content)
+    return hashed.hexdigest()

@@ -1,0 +1,119 @@
+"""Forecasting: how a series goes on, as quantiles of each of its next steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from triarch.core.results import Metric
+from triarch.core.spec import Spec
+from triarch.core.types import Batch, Features, FeatureShape
+
+QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+MEDIAN = QUANTILES.index(0.5)
+TINY = 1e-6
+
+
+class Head(nn.Module):
+    """Each step ahead reads a mixture of its own of what was made of the steps seen, and the summary."""
+
+    def __init__(self, shape: FeatureShape, steps: int, horizon: int) -> None:
+        super().__init__()
+        self.steps, self.horizon = max(1, steps // shape.stride), horizon
+        self.mix = nn.Linear(self.steps, horizon)
+        with torch.no_grad():  # a step ahead begins with the step of its own, where that is known, or the like of it
+            own = self.steps - 1 - torch.arange(horizon).flip(0) // shape.stride
+            self.mix.weight[torch.arange(horizon), own.clamp(min=0)] += 1
+        self.read = nn.Linear(shape.dim, len(QUANTILES))
+        self.pooled = nn.Linear(shape.pooled_dim, horizon * len(QUANTILES))
+        for layer in (self.read, self.pooled):  # the first forecast is the base of the task
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, features: Features) -> Tensor:
+        """→ (B H Q)."""
+        values = features.values[:, -self.steps :]
+        values = F.pad(values, (0, 0, self.steps - values.shape[1], 0))
+        ahead = self.read(self.mix(values.mT).mT)
+        made: Tensor = ahead + self.pooled(features.pooled).unflatten(1, (self.horizon, -1))
+        return made
+
+
+class Forecast:
+    """Pinball loss of quantiles; scored by the mean absolute scaled error of the median.
+
+    Each window is normalised by itself (Kim et al. 2022, "Reversible instance normalization"): a network sees how far
+    the series is from its mean, in its standard deviations, and says what its last steps, repeated, lack.
+    """
+
+    name = "forecast"
+    primary = Metric("MASE", "min")
+
+    def __init__(self, spec: Spec | None = None) -> None:
+        self.future = spec.target.future if spec is not None else None
+
+    def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """The window normalised by itself, its last steps repeated (B H), and the size of what that may lack (B)."""
+        assert self.future is not None
+        seen, repeat = self.future.lookback, self.future.repeat
+        series = batch.input[:, :seen, 0]
+        ahead = torch.arange(self.future.horizon, device=series.device)
+        base = series[:, seen - repeat + ahead % repeat]
+        mean = series.mean(dim=1, keepdim=True)
+        spread = (series - mean).square().mean(dim=1).sqrt()
+        spread = torch.maximum(spread, TINY * (1 + mean[:, 0].abs()))
+        whole = batch.input.clone()
+        whole[:, :seen, 0] = (series - mean) / spread[:, None]
+        return replace(batch, input=whole, base=base, spread=spread)
+
+    def head(self, shape: FeatureShape, spec: Spec) -> nn.Module:
+        """Features of sequences → (B H Q)."""
+        return Head(shape, spec.max_len, spec.horizon)
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Mean pinball loss of quantiles (B H Q), in the windows' own deviations (Koenker, Bassett 1978)."""
+        assert batch.target is not None
+        assert batch.base is not None
+        assert batch.spread is not None
+        wanted = (batch.target - batch.base) / batch.spread[:, None]
+        return pinball(output, wanted).mean()
+
+    def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Of each item: MASE and sMAPE (%) of the median; CRPS, from the quantiles, in the units of MASE; the loss.
+
+        MASE: Hyndman, Koehler 2006; CRPS as twice the mean pinball loss: Gneiting, Ranjan 2011.
+        """
+        assert batch.target is not None
+        assert batch.spread is not None
+        assert batch.unit is not None
+        quantiles = self.decode(output, batch)
+        each = pinball(quantiles, batch.target).mean(dim=(1, 2))
+        return {
+            **self.judge(quantiles[..., MEDIAN], batch),
+            "CRPS": 2 * each / batch.unit,
+            "loss": each / batch.spread,
+        }
+
+    def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """MASE and sMAPE (%) of each item, for one value a step (B H)."""
+        assert batch.target is not None
+        assert batch.unit is not None
+        error = (answers - batch.target).abs()
+        size = (answers.abs() + batch.target.abs()).clamp(min=torch.finfo(error.dtype).tiny)
+        return {"MASE": error.mean(dim=1) / batch.unit, "sMAPE": 200 * (error / size).mean(dim=1)}
+
+    def decode(self, output: Tensor, batch: Batch) -> Tensor:
+        """Quantiles of each step ahead (B H Q), in the units of the series, in ascending order."""
+        assert batch.base is not None
+        assert batch.spread is not None
+        return (batch.base[..., None] + batch.spread[:, None, None] * output).sort(dim=-1).values
+
+
+def pinball(quantiles: Tensor, wanted: Tensor) -> Tensor:
+    """Pinball loss of each quantile (B H Q) of what came (B H)."""
+    levels = torch.tensor(QUANTILES, dtype=quantiles.dtype, device=quantiles.device)
+    error = wanted[..., None] - quantiles
+    return torch.maximum(levels * error, (levels - 1) * error)

@@ -1,0 +1,111 @@
+"""Forecasting: its arithmetic against numpy, and that a network learns what there is to learn."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from triarch.core.machine import computing
+from triarch.core.spec import Future, Spec, Target
+from triarch.core.types import Batch, Features, FeatureShape
+from triarch.data.asked import Continued
+from triarch.data.dataset import prepare
+from triarch.data.open import open_source
+from triarch.tasks import registry
+from triarch.tasks.forecast import MEDIAN, QUANTILES, Forecast, pinball
+from triarch.training.evaluate import evaluate
+from triarch.training.recipe import make
+from triarch.training.start import resolve, start
+
+FUTURE = Future(horizon=4, lookback=12, season=3, repeat=3)
+SPEC = Spec("series", "series", (12, 2), Target("future", future=FUTURE))
+
+
+def batch():
+    torch.manual_seed(0)
+    return Batch(50 + 10 * torch.randn(5, 12, 2), target=50 + 10 * torch.randn(5, 4), unit=torch.rand(5) + 1)
+
+
+def test_a_window_is_normalised_by_itself():
+    raw = batch()
+    prepared = Forecast(SPEC).prepare(raw)
+    assert prepared.input[..., 0].mean(dim=1).abs().max() < 1e-5
+    assert torch.allclose(prepared.input[..., 0].std(dim=1, correction=0), torch.ones(5), atol=1e-5)
+    assert (prepared.input[..., 1] == raw.input[..., 1]).all()
+    assert (prepared.base[:, :3] == raw.input[:, -3:, 0]).all()
+    assert (prepared.base[:, 3] == raw.input[:, -3, 0]).all()
+
+
+def test_an_output_of_zeros_is_the_last_season():
+    task, raw = Forecast(SPEC), batch()
+    prepared = task.prepare(raw)
+    answers = task.decode(torch.zeros(5, 4, len(QUANTILES)), prepared)
+    assert (answers == prepared.base[..., None]).all()
+
+
+def test_metrics_are_those_of_the_books():
+    task, prepared = Forecast(SPEC), Forecast(SPEC).prepare(batch())
+    output = torch.randn(5, 4, len(QUANTILES))
+    found = task.metrics(output, prepared)
+    answers, wanted = task.decode(output, prepared).numpy(), prepared.target.numpy()
+    assert (np.diff(answers, axis=-1) >= 0).all()
+    middle, unit = answers[..., MEDIAN], prepared.unit.numpy()
+    assert np.allclose(found["MASE"], np.abs(middle - wanted).mean(1) / unit, rtol=1e-5)
+    smape = 200 * (np.abs(middle - wanted) / (np.abs(middle) + np.abs(wanted))).mean(1)
+    assert np.allclose(found["sMAPE"], smape, rtol=1e-5)
+    each = [np.where(wanted >= q, level * (wanted - q), (1 - level) * (q - wanted))
+            for level, q in zip(QUANTILES, np.moveaxis(answers, -1, 0))]  # fmt: skip
+    assert np.allclose(found["CRPS"], 2 * np.mean(each, axis=(0, 2)) / unit, rtol=1e-4)
+
+
+def test_pinball_is_least_at_the_quantile():
+    values = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0))
+    grid = torch.linspace(-2, 2, 81)
+    losses = torch.stack([pinball(place.expand(len(values), 1, len(QUANTILES)), values).mean((0, 1)) for place in grid])
+    least = grid[losses.argmin(dim=0)]
+    assert torch.allclose(least, torch.distributions.Normal(0, 1).icdf(torch.tensor(QUANTILES)), atol=0.08)
+
+
+def test_a_constant_window_breaks_nothing():
+    task = Forecast(SPEC)
+    flat = replace(batch(), input=torch.full((5, 12, 2), 7.0), target=torch.full((5, 4), 7.0))
+    prepared = task.prepare(flat)
+    output = torch.zeros(5, 4, len(QUANTILES), requires_grad=True)
+    loss = task.loss(output, prepared)
+    loss.backward()
+    assert loss == 0
+    assert torch.isfinite(output.grad).all()
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_a_head_reads_any_stride(stride):
+    shape = FeatureShape("sequence", 6, stride, 5)
+    head = Forecast(SPEC).head(shape, SPEC)
+    features = Features(torch.randn(2, 12 // stride + 1, 6), None, "sequence", torch.randn(2, 5))
+    assert head(features).shape == (2, 4, len(QUANTILES))
+
+
+def test_the_task_is_told_from_the_data_and_no_other_fits():
+    assert registry.infer(SPEC).name == "forecast"
+    with pytest.raises(Exception, match="data to forecast"):
+        registry.find("classify", SPEC)
+
+
+def test_what_is_known_ahead_is_learned_from():
+    random, rows = np.random.default_rng(0), []
+    for number in range(3):
+        promoted = random.random(400) < 0.3
+        values = 10 * number + 8 * promoted + 0.3 * random.normal(size=400)
+        rows.append(pd.DataFrame({"unique_id": number, "ds": np.arange(400), "y": values, "promo": promoted * 1.0}))
+    data = prepare(open_source(pd.concat(rows), continued=Continued(horizon=6, lookback=8, known=("promo",))))
+    task = registry.infer(data.spec)
+    with computing(1, 0, flush_denormals=True):
+        trainer = start(resolve(make({"model": "tcn/nano", "steps": 300}), data), data, task)
+        trainer.run()
+    scores = evaluate(trainer.result, task, data.batches(data.rows("confirm")))
+    naive = task.judge(
+        torch.from_numpy(data.source.take(data.rows("confirm"))[:, 2:8, 0]), data.wanted(data.rows("confirm"))
+    )
+    assert scores.mean("MASE") < 0.4 * naive["MASE"].mean()
