@@ -38,9 +38,13 @@ def deferred() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def end_with_parent() -> None:
-    """End this process soon after the one that started it is gone, however that ended."""
-    parent = os.getppid()
+def end_with_parent(parent: int | None = None) -> None:
+    """End this process soon after the one that started it is gone, however that ended.
+
+    Args:
+        parent: its number, where this process was told; it may be gone already.
+    """
+    parent = os.getppid() if parent is None else parent
 
     def watch() -> None:
         while os.getppid() == parent:

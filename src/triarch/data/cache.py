@@ -243,6 +243,39 @@ def _open(folder: Path) -> Source | None:
         return None
 
 
+def store(source: Source, folder: Path) -> None:
+    """Write a source that lies in memory into `folder`, in place of what is there, for `stored` in another process."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    inputs = source.inputs.encoded if isinstance(source.inputs, Texts) else source.inputs
+    values = np.ascontiguousarray(inputs.flat if isinstance(inputs, Ragged) else inputs)
+    arrays = {"labels": source.labels, "prints": source.input_prints, "groups": source.groups, "parts": source.parts}
+    if isinstance(inputs, Ragged):
+        arrays["offsets"] = inputs.offsets
+    values.tofile(folder / "inputs.bin")
+    for name, content in arrays.items():
+        if content is not None:
+            np.save(folder / f"{name}.npy", content, allow_pickle=False)
+    entry = _Entry(
+        name=source.name, modality=source.modality, dtype=values.dtype.str, shape=values.shape,
+        ragged=isinstance(inputs, Ragged), class_names=source.class_names, scale=source.scale, notes=source.notes,
+        fingerprint=source.fingerprint,
+    )  # fmt: skip
+    write_text(folder / "source.json", entry.model_dump_json(indent=1))
+
+
+def stored(folder: Path) -> Source:
+    """What `store` wrote.
+
+    Raises:
+        InputError: it is not there, or not whole.
+    """
+    source = _open(folder)
+    if source is None:
+        raise InputError(f"{folder} does not hold the data of this race any more", "go on with it: --resume")
+    return source
+
+
 def kept(
     folder: Path | None, name: str, dtype: np.dtype[Any], write: Callable[[BinaryIO], NDArray[np.int64]]
 ) -> Ragged:

@@ -46,11 +46,13 @@ class Entry:
         return self.counted.model
 
 
-def entries(dataset: Dataset, task: Task, seconds: float, batch_size: int) -> list[Entry]:
+def entries(
+    dataset: Dataset, task: Task, seconds: float, batch_size: int, max_params: int | None = None
+) -> list[Entry]:
     """Every architecture and size that serves the data, counted on the meta device.
 
-    Of a ladder whose sizes have become too slow for `seconds` the larger ones are not counted any more: only their
-    parameters are told.
+    Of a ladder whose sizes have become too slow for `seconds` the larger ones are not counted any more, nor are those
+    with more than `max_params`: only their parameters are told. Counting all takes seconds.
     """
     found = []
     common = _common_bytes(dataset, task)
@@ -63,7 +65,8 @@ def entries(dataset: Dataset, task: Task, seconds: float, batch_size: int) -> li
         for size in architecture.sizes:
             with torch.device("meta"):
                 model = build(name, size, task, dataset.spec)
-            count = None if slow else macs(model, lambda model=model: model(batch))  # type: ignore[misc]
+            large = max_params is not None and params(model) > max_params
+            count = None if slow or large else macs(model, lambda model=model: model(batch))  # type: ignore[misc]
             slow = slow or least_step_seconds(count or 0, batch_size) * FEWEST_STEPS > seconds
             counted = Candidate(
                 model=f"{name}/{size}",

@@ -39,15 +39,14 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
         threads: inside an operation; None: as many as prove useful.
     """
     race.settle_threads(allowed, threads)
+    if not (race.run / "choice.json").exists():
+        race.crew  # noqa: B018  (workers get ready while the baselines are fitted)
     scores, fitted = _baselines(race)
     race.reporter.say(_summary(scores))
     planned = race.heats(allowed, race.left - MEASURING * race.budget.seconds)
-    finalists = []
-    for heat in planned:
-        survivor = race.halve(heat)
-        if survivor:
-            finalists.append(survivor)
-            race.reporter.say(f"{heat.family}: {survivor.model} goes to the final, learning rate {survivor.lr:.2g}")
+    finalists = race.halve(planned)
+    for finalist in finalists:
+        race.reporter.say(f"{finalist.family}: {finalist.model} goes to the final, learning rate {finalist.lr:.2g}")
     if not finalists:
         raise InputError("every network diverged", f"check the data for extreme values; see {race.ledger.path}")
     first = {finalist.model for finalist in finalists}
@@ -65,7 +64,7 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
     choice = Choice(
         task=race.task.name,
         metric=race.task.primary,
-        budget=asdict(race.budget),
+        budget=asdict(race.budget) | ({} if race.budget.timed else {"seconds": None}),
         spent={"seconds": round(race.elapsed, 1)},
         baselines=scores,
         candidates=_sorted([entry.counted for entry in entries]),
@@ -94,11 +93,14 @@ def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fit
         return {"score": mean_score(values, race.strata(dataset.judged)), "seconds": fitted.seconds}
 
     def fit() -> dict[str, Any]:
-        missing = [name for name in names if not baselines.result_path(folder, name).exists()]
+        there = [name for name in names if baselines.result_path(folder, name).exists()]
+        for name in there:  # its record may be missing, where the race was killed in between
+            race.once(f"baseline/{name}", partial(score, baselines.read(folder, name)))
+        missing = [name for name in names if name not in there]
         limit = BASELINES * race.budget.seconds
         for fitted in baselines.run(missing, dataset, folder, limit, race.base.threads, race.stop):
             race.once(f"baseline/{fitted.name}", partial(score, fitted))
-            race.reporter.update(race.elapsed / race.budget.seconds, f"baseline {fitted.name}")
+            race.reporter.update(race.fraction, f"baseline {fitted.name}")
         return {}
 
     done_before = [name for name in names if race.ledger.get(f"baseline/{name}")]
@@ -118,13 +120,14 @@ def _costs(race: Race, entries: list[Entry]) -> None:
     """Measure latency, memory and size of `entries`, in their order, as far as the time for it goes."""
 
     def measure() -> dict[str, Any]:
-        race.reporter.update(race.elapsed / race.budget.seconds, "measuring latency and memory")
+        race.reporter.update(race.fraction, "measuring latency and memory")
+        shutil.rmtree(race.run / "untrained", ignore_errors=True)
         folders = {}
         for entry in entries:
             folder = race.run / "untrained" / entry.model.replace("/", "-")
             save_untrained(entry.model, race.dataset, race.task, folder)
             folders[folder] = entry.model
-        limit = min(max(6.0, MEASURING * race.budget.seconds), 0.2 * race.left)
+        limit = min(max(6.0, MEASURING * race.budget.seconds if race.budget.timed else 0.0), 0.2 * race.left)
         readings = measure_apart(list(folders), race.base.threads, limit)
         shutil.rmtree(race.run / "untrained")
         return {folders[folder]: asdict(reading) for folder, reading in readings.items()}
@@ -205,7 +208,9 @@ def _save_artifact(race: Race, winner: Opened, verdict: Verdict) -> None:
 def _cuts(race: Race, plan: Finals) -> list[str]:
     """What was left out of the finals because there was no time for it."""
     sizes = {"select": plan.select, "confirm": plan.confirm}
-    return [
+    short = sum(bool(record.result.get("cut")) for record in race.ledger)
+    why = f"the time limit cut {short} trainings short of their steps, so that another race may come out differently"
+    return [why] * bool(short) + [
         f"{size:,} of {len(race.rows(split)):,} items of {split}, drawn by lot, were evaluated"
         for split, size in sizes.items()
         if size < len(race.rows(split))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from triarch.core.budget import FOREVER
 from triarch.core.errors import InputError
 from triarch.training.recipe import Recipe, make
+
+USUAL = 300.0
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,8 @@ class Options:
     """The parameters of `choose`; `data` is None where it was not a name or a path, `threads` to be tried out."""
 
     data: str | None = None
-    seconds: float = 300.0
+    seconds: float | None = None
+    steps: int | None = None
     max_params: int | None = None
     max_size: int | None = None
     input: tuple[str, ...] = ()
@@ -26,18 +32,27 @@ class Options:
     image_size: int | None = None
     seed: int = 0
     threads: int | None = None
+    workers: int = 1
     fingerprint: str | None = None
 
     def recipe(self) -> Recipe:
         """What all trainings of the race have in common; the model is put in later."""
-        common = ("data", "input", "target", "group", "image_size", "seed", "seconds")
+        common = ("data", "input", "target", "group", "image_size", "seed")
         return make(
             {
                 "model": "",
                 **{name: getattr(self, name) for name in common},
+                "seconds": self.limit if self.limit < FOREVER else None,
                 "threads": 1 if self.threads is None else self.threads,
             }
         )
+
+    @property
+    def limit(self) -> float:
+        """Seconds of the whole command; `FOREVER` where only the steps are given."""
+        if self.seconds is not None:
+            return self.seconds
+        return USUAL if self.steps is None else FOREVER
 
     def code(self) -> str:
         """Python for the arguments of `open_source`."""
@@ -48,6 +63,15 @@ class Options:
     def to_json(self) -> str:
         """As `read` takes it."""
         return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Any]) -> Options:
+        """From the entries that `to_json` writes.
+
+        Raises:
+            ValidationError: they are not these.
+        """
+        return TypeAdapter(cls).validate_python(entries)
 
     @classmethod
     def read(cls, path: Path) -> Options:

@@ -1,9 +1,10 @@
-"""How the seconds of a race are shared out."""
+"""How the seconds, or the steps, of a race are shared out."""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 import numpy as np
@@ -25,6 +26,7 @@ SHORTEST_FINAL = 1.5
 SHORT_RACE = 100.0
 EVALUATING, FEWEST_ITEMS = 0.15, 500
 FEWEST_FINAL_STEPS = 500
+MODELS_BY_STEPS = 3
 
 
 def reserve(budget: Budget) -> float:
@@ -38,7 +40,8 @@ class Heat:
 
     Attributes:
         rungs: trials at each rung of the halving; one survives the last.
-        seconds: for the whole heat.
+        seconds: for the whole heat, if one trial ran after the other; 0 where there is no time limit.
+        steps: of a trial at the end of each rung; empty: as many as there is time for.
     """
 
     family: str
@@ -46,34 +49,55 @@ class Heat:
     rates: dict[str, list[float]]
     rungs: list[int]
     seconds: float
+    steps: list[int] = field(default_factory=list)
 
 
-def heats(entries: Sequence[Entry], dataset: Dataset, task: Task, base: Recipe, seconds: float) -> list[Heat]:
+def heats(
+    entries: Sequence[Entry], dataset: Dataset, task: Task, base: Recipe, seconds: float,
+    steps: int | None = None, workers: int = 1,
+) -> list[Heat]:  # fmt: skip
     """Plan the halving: every family has the same time and the same number of learning rates.
 
-    Candidates that have no turn are told why.
+    Candidates that have no turn are told why. Where `steps` are given nothing that is planned depends on a measurement:
+    the first three candidates of each family race, a trial has a third of the steps at the end of its last rung, and a
+    third of those of the following rung at the end of each one before.
 
     Args:
         base: what the trainings have in common.
-        seconds: for halving and finals together.
+        seconds: for halving and finals together; 0: there is no limit.
+        steps: of each final.
+        workers: trainings at the same time.
     """
     families = sorted({entry.counted.family for entry in entries})
     share = HALVING * seconds / len(families)
     final = (1 - HALVING) * seconds / len(families) / SEEDS
-    rates = int(min(LEARNING_RATES, max(1, share / SHORTEST_TRIAL)))
+    rates = LEARNING_RATES if steps else int(min(LEARNING_RATES, max(1, workers * share / SHORTEST_TRIAL)))
     watch = _Stopwatch(dataset, task, base)
     planned = []
     for family in families:
         members = [entry for entry in entries if entry.counted.family == family]
-        orders = (in_order(members), in_order(members, smallest_first=True))
-        chosen, reasons = max(
-            (_affordable(order, watch, rates, share, final) for order in orders), key=lambda found: len(found[0])
-        )
+        if steps:
+            chosen, reasons = _first(members)
+        else:
+            orders = (in_order(members), in_order(members, smallest_first=True))
+            chosen, reasons = max(
+                (_affordable(order, watch, rates, workers * share, workers * final) for order in orders),
+                key=lambda found: len(found[0]),
+            )
         for entry in members:
             entry.counted.reason = reasons.get(entry.model, "")
         grid = {entry.model: _grid(entry.architecture.learning_rates, rates) for entry in chosen}
-        planned.append(Heat(family, [entry.model for entry in chosen], grid, _rungs(len(chosen) * rates), share))
+        rungs = _rungs(len(chosen) * rates)
+        planned.append(Heat(family, [entry.model for entry in chosen], grid, rungs, share, _ends(steps, len(rungs))))
     return planned
+
+
+def stretch(slots: Sequence[float], workers: int) -> float:
+    """By which factor slots, planned one after another, may be longer where `workers` share them, longest first."""
+    ends = [0.0] * workers
+    for slot in sorted(slots, reverse=True):
+        heapq.heapreplace(ends, ends[0] + slot)
+    return sum(slots) / max(ends) if any(slots) else 1.0
 
 
 @dataclass(frozen=True)
@@ -93,21 +117,29 @@ class Finals:
     closing: float
 
 
-def plan_finals(seconds: float, finalists: int, item_seconds: float, select: int, confirm: int) -> Finals:
+def plan_finals(
+    seconds: float, finalists: int, item_seconds: float, select: int, confirm: int, workers: int = 1
+) -> Finals:
     """Share out the rest of the time.
 
     Args:
         item_seconds: evaluation of one item by the slowest finalist.
         select, confirm: sizes of the splits.
+        workers: trainings at the same time.
     """
-    seeds = int(min(SEEDS, max(1, seconds / finalists / SHORTEST_FINAL)))
+    seeds = int(min(SEEDS, max(1, workers * seconds / finalists / SHORTEST_FINAL)))
     share = EVALUATING * max(seconds, 0.1)
     items = max(FEWEST_ITEMS, int(share / (2 * seeds) / item_seconds))
     opened = min(confirm, items)
     closing = 2 * seeds * opened * item_seconds
-    slot = (seconds - closing) / (seeds * finalists)
+    slot = (seconds - closing) / rounds(seeds * finalists, workers)
     looked_at = min(select, max(FEWEST_ITEMS, int(EVALUATING * max(slot, 0.1) / item_seconds)))
     return Finals(seeds, slot, looked_at, opened, closing)
+
+
+def rounds(pieces: int, workers: int) -> int:
+    """How often each of `workers` has a turn, at most, where pieces are equally long."""
+    return ceil(pieces / workers)
 
 
 def _rungs(trials: int) -> list[int]:
@@ -116,6 +148,11 @@ def _rungs(trials: int) -> list[int]:
         counts.append(trials)
         trials = ceil(trials / REDUCTION)
     return counts
+
+
+def _ends(steps: int | None, count: int) -> list[int]:
+    """Steps at the end of each of `count` rungs, before a final of `steps`."""
+    return [max(1, round(steps / REDUCTION ** (count - number))) for number in range(count)] if steps else []
 
 
 def _grid(limits: tuple[float, float], count: int) -> list[float]:
@@ -152,6 +189,13 @@ def _affordable(
         chosen = [min(family, key=lambda entry: entry.counted.macs or 0)]
         del reasons[chosen[0].model]
     return chosen, reasons
+
+
+def _first(family: list[Entry]) -> tuple[list[Entry], dict[str, str]]:
+    """Those that race where steps are given, in their order, and why each of the others has no turn."""
+    ordered = in_order(family)
+    why = f"its turn did not come: with a number of steps {MODELS_BY_STEPS} of a family race"
+    return ordered[:MODELS_BY_STEPS], {entry.model: why for entry in ordered[MODELS_BY_STEPS:]}
 
 
 class _Stopwatch:

@@ -1,76 +1,68 @@
 """The race: successive halving inside each family, then finals on several seeds.
 
-Jamieson, Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization" (arXiv 1502.07943),
-with one survivor for each family, because early scores mislead across families. Trials run in the stable phase of their
-schedule and are scored by an average of their weights, so that a rung pauses one and the next goes on with it.
+There is one survivor for each family, because early scores mislead across families. Trials run in the stable phase of
+their schedule and are scored by an average of their weights, so that a rung pauses one and the next goes on with it.
 """
 
 from __future__ import annotations
 
 import shlex
+import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
-from safetensors.torch import save as save_tensors
 
-from triarch.core.budget import Budget
+from triarch.core.budget import FOREVER, Budget
 from triarch.core.errors import Interrupted
-from triarch.core.files import write_bytes, write_text
+from triarch.core.files import write_text
 from triarch.core.interrupt import Stop
 from triarch.core.machine import cores
 from triarch.core.progress import Reporter
 from triarch.core.record import Ledger, Record
 from triarch.data.dataset import Dataset
-from triarch.measure.statistics import score_interval
 from triarch.race.candidates import Entry
-from triarch.race.plan import Finals, Heat, heats, plan_finals, reserve, threads
+from triarch.race.crew import Alone, Crew, Processes
+from triarch.race.halving import Finalist, Halving
+from triarch.race.options import Options
+from triarch.race.plan import SEEDS, Finals, Heat, heats, plan_finals, reserve, rounds, stretch, threads
 from triarch.race.trial import Trial
+from triarch.race.work import LEAST_SECONDS, Piece, Workshop, evaluation_seconds, recipe_of, rows_of
+from triarch.race.worker import DATA, setting
 from triarch.tasks.task import Task
-from triarch.training.loop import Diverged, Trainer
 from triarch.training.recipe import Recipe
-from triarch.training.start import finished
 
-RUNG_ITEMS, PROBE_ITEMS = 2_000, 256
-TRIAL_AVERAGE = 0.99
-CURVE_POINTS = 12
-CURVE_SHARE = 0.1
+RUNG_ITEMS = 2_000
 HEARTBEAT = 0.5
-
-
-@dataclass(frozen=True)
-class Finalist:
-    """A family's survivor: its model and learning rate."""
-
-    model: str
-    family: str
-    lr: float
 
 
 class Race:
     """A race in the folder `run`; every finished piece of work is in its ledger and never done twice.
 
     Args:
+        options: what was asked for.
         base: what all trainings have in common.
     """
 
     def __init__(
-        self, run: Path, budget: Budget, dataset: Dataset, task: Task, base: Recipe,
+        self, run: Path, options: Options, budget: Budget, dataset: Dataset, task: Task, base: Recipe,
         reporter: Reporter, stop: Stop, began: float,
     ) -> None:  # fmt: skip
-        self.run, self.budget, self.dataset, self.task, self.base = run, budget, dataset, task, base
-        self.reporter, self.stop = reporter, stop
+        self.run, self.options, self.budget, self.dataset, self.task = run, options, budget, dataset, task
+        self.base, self.reporter, self.stop = base, reporter, stop
+        self.workers = options.workers
         self.ledger = Ledger(run / "records.jsonl")
         self._clock = run / "clock"
         self._offset = max(self.ledger.elapsed, self._heard()) - began
-        self._beat = 0.0
-        self._trials: dict[str, Trial] = {}
+        self._beaten = 0.0
+        self._steps, self._steps_done = 1, 0
 
     @property
     def elapsed(self) -> float:
@@ -107,11 +99,32 @@ class Race:
             write_text(self._clock, f"{self.elapsed:.2f}\n")
             raise Interrupted(f"triarch choose --resume {shlex.quote(str(self.run.parent))}")
 
+    @cached_property
+    def crew(self) -> Crew:
+        """Who does the work, from the first mention on."""
+        if self.workers == 1:
+            return Alone(Workshop(self.run, self.dataset, self.task, self.base, self.beat))
+        given = setting(self.run, self.options, self.dataset, self.task, self.base)
+        return Processes(self.workers, given, self.run, self.beat)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the crew go."""
+        if "crew" in vars(self):
+            self.crew.close()
+        shutil.rmtree(self.run / DATA, ignore_errors=True)
+
     def settle_threads(self, entries: list[Entry], given: int | None) -> None:
-        """Use the threads that were asked for, else as many as prove useful."""
+        """Use the threads that were asked for, else as many as prove useful; one where nothing may be measured."""
 
         def attempt() -> dict[str, Any]:
-            return {"threads": given or threads(entries, self.dataset, self.task, self.base, cores())}
+            alone = self.workers == 1 and not self.budget.steps
+            tried = given or (threads(entries, self.dataset, self.task, self.base, cores()) if alone else 1)
+            return {"threads": tried}
 
         self.base = self.base.model_copy(update=self.once("threads", attempt))
 
@@ -119,65 +132,66 @@ class Race:
         """The plan of the halving."""
 
         def make() -> dict[str, Any]:
-            planned = heats(entries, self.dataset, self.task, self.base, seconds)
+            limit = seconds if self.budget.timed else 0.0
+            planned = heats(entries, self.dataset, self.task, self.base, limit, self.budget.steps, self.workers)
             reasons = {entry.model: entry.counted.reason for entry in entries if entry.counted.reason}
             return {"heats": [asdict(heat) for heat in planned], "reasons": reasons}
 
         plan = self.once("plan", make)
         for entry in entries:
             entry.counted.reason = plan["reasons"].get(entry.model, "")
-        return TypeAdapter(list[Heat]).validate_python(plan["heats"])
+        planned = TypeAdapter(list[Heat]).validate_python(plan["heats"])
+        self._count(planned)
+        return planned
 
-    def halve(self, heat: Heat) -> Finalist | None:
-        """Run a family's trials down to one; None where every one diverged."""
-        alive = [(model, rate) for model in heat.models for rate in heat.rates[model]]
-        scored: dict[tuple[str, float], list[dict[str, Any]]] = {trial: [] for trial in alive}
-        for number, count in enumerate(heat.rungs):
-            slot, last = heat.seconds / len(heat.rungs) / count, number + 1 == len(heat.rungs)
-            for model, rate in alive:
-                work = partial(self._rung, model, rate, number, slot, last)
-                result = self.once(trial_key(heat.family, model, rate, number), work)
-                # A rung goes on with the training before; on folds it is another one, and all of them count.
-                scored[model, rate] = [*(scored[model, rate] if self.dataset.folds else []), result]
-            ranked = sorted(alive, key=lambda trial: _rank(scored[trial]), reverse=True)
-            survivors = heat.rungs[number + 1] if not last else 1
-            for model, rate in ranked[survivors:]:
-                self._drop(model, rate)
-            alive = [trial for trial in ranked[:survivors] if scored[trial][-1]["score"] is not None]
-        if not alive:
-            return None
-        self._drop(*alive[0])
-        return Finalist(alive[0][0], heat.family, alive[0][1])
+    def halve(self, planned: Sequence[Heat]) -> list[Finalist]:
+        """Run the trials of every family down to one, rung by rung; a family whose trials all diverged has none."""
+        halvings = [Halving(heat, self.task.primary, bool(self.dataset.folds)) for heat in planned]
+        for number in range(max(len(heat.rungs) for heat in planned)):
+            running = [halving for halving in halvings if number < len(halving.heat.rungs)]
+            longer = stretch([_slot(halving) for halving in running for _ in halving.alive], self.workers)
+            pieces = {
+                (halving.heat.family, *trial): self._rung(halving, *trial, number, longer)
+                for halving in running
+                for trial in halving.alive
+            }
+            self._do(sorted(pieces.values(), key=lambda piece: -(piece.seconds or 0.0)))
+            for halving in running:
+                family = halving.heat.family
+                results = {trial: self._result(pieces[family, *trial].key) for trial in halving.alive}
+                for trial in halving.cut(number, results):
+                    self._drop(*trial)
+        finalists = [halving.finalist for halving in halvings]
+        for finalist in finalists:
+            if finalist:
+                self._drop(finalist.model, finalist.lr)
+        return [finalist for finalist in finalists if finalist]
 
     def plan_finals(self, finalists: list[Finalist]) -> Finals:
         """How many seeds, how long, and how many items of select and confirm there is time to evaluate."""
 
         def make() -> dict[str, Any]:
+            select, confirm = len(self.rows("select")), len(self.rows("confirm"))
+            if not self.budget.timed:
+                return asdict(Finals(SEEDS, FOREVER, select, confirm, 0.0))
             cost = max(self._item_seconds(finalist) for finalist in finalists)
-            return asdict(
-                plan_finals(self.left, len(finalists), cost, len(self.rows("select")), len(self.rows("confirm")))
-            )
+            plan = plan_finals(self.left, len(finalists), cost, select, confirm, self.workers)
+            return asdict(replace(plan, seeds=SEEDS) if self.budget.steps else plan)
 
         return Finals(**self.once("finals", make))
 
     def finals(self, finalists: list[Finalist], plan: Finals) -> dict[str, list[dict[str, Any]]]:
         """Train each finalist from scratch on fresh seeds, all for the same time; model → results."""
         runs = [(finalist, seed) for seed in range(1, plan.seeds + 1) for finalist in finalists]
-        results: dict[str, list[dict[str, Any]]] = {finalist.model: [] for finalist in finalists}
-        for position, (finalist, seed) in enumerate(runs):
-            slot = min(plan.slot, (self.left - plan.closing) / (len(runs) - position))
-            work = partial(self._final, finalist, seed, slot, plan.select)
-            record = self.ledger.get(final_key(finalist.model, seed))
-            leaves = [self.weights_path(finalist.model, seed)] if record is None or record.result["score"] else []
-            results[finalist.model].append(self.once(final_key(finalist.model, seed), work, leaves))
-        return results
+        self._do(self._final(*run, plan, len(runs) - position) for position, run in enumerate(runs))
+        return {
+            finalist.model: [self._result(final_key(finalist.model, seed)) for seed in range(1, plan.seeds + 1)]
+            for finalist in finalists
+        }
 
     def rows(self, split: str, most: int | None = None, fold: int | None = None) -> NDArray[np.int64]:
         """The items of a split, or `most` of them drawn by lot, always the same."""
-        rows = self.dataset.folded(fold).rows(split)
-        if most is None or len(rows) <= most:
-            return rows
-        return np.sort(np.random.default_rng(0).permutation(rows)[:most])
+        return rows_of(self.dataset, split, most, fold)
 
     def fold(self, seed: int) -> int | None:
         """The fold on which a seed's final is run, the last ones first; None: there are none."""
@@ -189,107 +203,94 @@ class Race:
 
     def weights_path(self, model: str, seed: int) -> Path:
         """Where a final left its weights."""
-        return self.run / "finals" / f"{model.replace('/', '-')}-{seed}.safetensors"
+        return self.run / _weights(model, seed)
 
-    def _rung(self, model: str, rate: float, number: int, slot: float, last: bool) -> dict[str, Any]:
-        self._say(f"{model}, learning rate {rate:.2g}")
-        key, fold = f"{model}@{rate:.3g}", number if self.dataset.folds else None
-        if fold is not None or key not in self._trials:
-            changes = {"average": TRIAL_AVERAGE, "fold": fold}
-            recipe = self._recipe(model, rate, self.base.seed).model_copy(update=changes)
-            self._trials[key] = Trial(recipe, self.dataset, self.task)
-            if number and fold is None:
-                self._trials[key].load(self._checkpoint(model, rate, number - 1))
-        trial, rows = self._trials[key], self.rows("select", RUNG_ITEMS, fold)
-        evaluation = self._evaluation_seconds(trial, rows)
-        try:
-            trial.run(trial.trainer.elapsed + max(0.1, slot - evaluation), finish=False, after_step=self._after_step)
-        except Diverged as error:
-            return {"score": None, "loss": None, "steps": error.step, "interval": None,
-                    "status": str(error).splitlines()[0]}  # fmt: skip
+    def beat(self, note: str) -> None:
+        """Keep the clock and show how the work stands.
+
+        Raises:
+            Interrupted: the user asked to stop.
+        """
         self.check()
-        scores = trial.scores(rows)
-        if not last and fold is None:
-            trial.save(self._checkpoint(model, rate, number))
-        metric = self.task.primary
-        return {
-            "score": scores.score(metric), "loss": scores.mean("loss"), "steps": trial.trainer.step,
-            "interval": score_interval(scores.metrics[metric.name], scores.strata(metric)), "status": "",
-        }  # fmt: skip
+        if self.elapsed - self._beaten >= HEARTBEAT:
+            self._beaten = self.elapsed
+            self._clock.write_text(f"{self.elapsed:.2f}\n")
+            self.reporter.update(self.fraction, note)
 
-    def _final(self, finalist: Finalist, seed: int, slot: float, items: int) -> dict[str, Any]:
-        self._say(f"final of {finalist.model}, seed {seed}")
-        begin = time.perf_counter()
-        recipe = self._recipe(finalist.model, finalist.lr, self.base.seed + seed)
-        fold = self.fold(seed)
-        recipe, rows = (
-            recipe.model_copy(update={"seconds": max(slot, 0.1), "fold": fold}),
-            self.rows("select", items, fold),
+    @property
+    def fraction(self) -> float:
+        """How much of the race is done, 0 to 1: of its time, or of its steps where there is no time limit."""
+        return self.elapsed / self.budget.seconds if self.budget.timed else self._steps_done / self._steps
+
+    def _do(self, pieces: Iterable[Piece]) -> None:
+        """Do those pieces that are not done yet, and record each as soon as it is."""
+        missing = (piece for piece in pieces if not self._is_done(piece))
+        for piece, result, seconds in self.crew.results(missing):
+            self.ledger.append(Record(piece.key, result, seconds, self.elapsed, self.base.threads))
+            self._steps_done += piece.steps or 0
+
+    def _is_done(self, piece: Piece) -> bool:
+        record = self.ledger.get(piece.key)
+        if record is None:
+            return False
+        return not piece.final or record.result["score"] is None or (self.run / piece.leaves).exists()
+
+    def _result(self, key: str) -> dict[str, Any]:
+        record = self.ledger.get(key)
+        assert record is not None
+        return record.result
+
+    def _rung(self, halving: Halving, model: str, rate: float, number: int, longer: float) -> Piece:
+        heat, on_folds = halving.heat, bool(self.dataset.folds)
+        last = number + 1 == len(heat.rungs)
+        return Piece(
+            key=trial_key(heat.family, model, rate, number),
+            title=f"{model} at {rate:.2g}",
+            model=model,
+            lr=rate,
+            seed=self.base.seed,
+            fold=number if on_folds else None,
+            items=RUNG_ITEMS,
+            final=False,
+            steps=heat.steps[number] if heat.steps else None,
+            seconds=longer * _slot(halving) if self.budget.timed else None,
+            begins=_checkpoint(model, rate, number - 1) if number and not on_folds else "",
+            leaves="" if last or on_folds else _checkpoint(model, rate, number),
         )
-        trial = Trial(recipe, self.dataset, self.task)
-        evaluation = self._evaluation_seconds(trial, rows)
-        time_to_train = max(0.1, slot - (time.perf_counter() - begin) - evaluation)
-        curve: list[tuple[float, float]] = []
 
-        def after_step(trainer: Trainer) -> bool:
-            affordable = CURVE_POINTS * evaluation < CURVE_SHARE * slot
-            if affordable and len(curve) < CURVE_POINTS * trainer.elapsed / slot:
-                curve.append((trainer.elapsed, trial.scores(rows).score(self.task.primary)))
-            return self._after_step(trainer)
-
-        nothing = {"seed": seed, "score": None, "loss": None, "steps": 0, "curve": curve, "values": []}
-        try:
-            trial.run(time_to_train, finish=True, deadline=1.03 * time_to_train, after_step=after_step)
-        except Diverged as error:
-            return nothing | {"steps": error.step, "status": str(error).splitlines()[0]}
-        self.check()
-        scores = trial.scores(rows)
-        metric = self.task.primary
-        curve.append((trial.trainer.elapsed, scores.score(metric)))
-        tensors = {name: value.contiguous() for name, value in trial.trainer.result.state_dict().items()}
-        write_bytes(self.weights_path(finalist.model, seed), save_tensors(tensors))
-        return {
-            "seed": seed, "score": scores.score(metric), "loss": scores.mean("loss"), "steps": trial.trainer.step,
-            "curve": curve, "status": "", "values": scores.metrics[metric.name].tolist(),
-            "recipe": finished(trial.trainer).model_dump(mode="json"),
-        }  # fmt: skip
+    def _final(self, finalist: Finalist, seed: int, plan: Finals, ahead: int) -> Piece:
+        """Args: ahead: how many finals are still to be run, this one included."""
+        slot = min(plan.slot, (self.left - plan.closing) / rounds(ahead, self.workers))
+        return Piece(
+            key=final_key(finalist.model, seed),
+            title=f"final of {finalist.model}, seed {seed}",
+            model=finalist.model,
+            lr=finalist.lr,
+            seed=self.base.seed + seed,
+            fold=self.fold(seed),
+            items=plan.select,
+            final=True,
+            steps=self.budget.steps,
+            seconds=max(LEAST_SECONDS, slot) if self.budget.timed else None,
+            leaves=_weights(finalist.model, seed),
+        )
 
     def _item_seconds(self, finalist: Finalist) -> float:
         """What it takes to evaluate one item."""
-        trial = Trial(self._recipe(finalist.model, finalist.lr, self.base.seed), self.dataset, self.task)
+        recipe = recipe_of(self.base, finalist.model, finalist.lr, self.base.seed)
         rows = self.rows("select")
-        return self._evaluation_seconds(trial, rows) / len(rows)
+        return evaluation_seconds(Trial(recipe, self.dataset, self.task), rows) / len(rows)
 
-    def _evaluation_seconds(self, trial: Trial, rows: NDArray[np.int64]) -> float:
-        """What it will take to evaluate `rows`, told from a few of them."""
-        some = rows[:: -(-len(rows) // PROBE_ITEMS)]
-        trial.scores(some[:1])
-        begin = time.perf_counter()
-        trial.scores(some)
-        return (time.perf_counter() - begin) * len(rows) / len(some)
-
-    def _recipe(self, model: str, rate: float, seed: int) -> Recipe:
-        optimiser = self.base.optimiser.model_copy(update={"lr": rate})
-        return self.base.model_copy(update={"model": model, "seed": seed, "optimiser": optimiser})
-
-    def _checkpoint(self, model: str, rate: float, rung: int | str) -> Path:
-        return self.run / "trials" / f"{model.replace('/', '-')}-{rate:.3g}-{rung}.safetensors"
+    def _count(self, planned: list[Heat]) -> None:
+        """Add up the steps of the race, for `fraction`."""
+        trials = sum(steps * count for heat in planned for steps, count in zip(heat.steps, heat.rungs))
+        self._steps = max(1, trials + SEEDS * len(planned) * (self.budget.steps or 0))
+        self._steps_done = sum(record.result.get("steps") or 0 for record in self.ledger)
 
     def _drop(self, model: str, rate: float) -> None:
-        self._trials.pop(f"{model}@{rate:.3g}", None)
-        for path in self._checkpoint(model, rate, "*").parent.glob(self._checkpoint(model, rate, "*").name):
+        """Remove the checkpoints of a trial."""
+        for path in self.run.glob(_checkpoint(model, rate, "*")):
             path.unlink()
-
-    def _after_step(self, trainer: Trainer) -> bool:
-        if self.elapsed - self._beat >= HEARTBEAT:
-            self._beat = self.elapsed
-            self._clock.write_text(f"{self.elapsed:.2f}\n")
-            self.reporter.update(self.elapsed / self.budget.seconds, f"loss {trainer.loss:.3f}")
-        return self.stop.asked
-
-    def _say(self, what: str) -> None:
-        self.check()
-        self.reporter.update(self.elapsed / self.budget.seconds, what)
 
     def _heard(self) -> float:
         """The clock of the process before, which may have been killed in the middle of a piece of work."""
@@ -297,6 +298,19 @@ class Race:
             return float(self._clock.read_text())
         except (OSError, ValueError):
             return 0.0
+
+
+def _slot(halving: Halving) -> float:
+    """Seconds of each trial at the rung that is next, if one ran after the other."""
+    return halving.heat.seconds / len(halving.heat.rungs) / max(1, len(halving.alive))
+
+
+def _checkpoint(model: str, rate: float, rung: int | str) -> str:
+    return f"trials/{model.replace('/', '-')}-{rate:.3g}-{rung}.safetensors"
+
+
+def _weights(model: str, seed: int) -> str:
+    return f"finals/{model.replace('/', '-')}-{seed}.safetensors"
 
 
 def trial_key(family: str, model: str, rate: float, rung: int) -> str:
@@ -307,10 +321,3 @@ def trial_key(family: str, model: str, rate: float, rung: int) -> str:
 def final_key(model: str, seed: int) -> str:
     """The ledger's key of a final."""
     return f"final/{model}/seed={seed}"
-
-
-def _rank(results: list[dict[str, Any]]) -> tuple[float, float]:
-    """Higher is better: the mean score, then the loss; a diverged trial is last."""
-    if any(result["score"] is None for result in results):
-        return (-np.inf, -np.inf)
-    return (float(np.mean([result["score"] for result in results])), -float(np.mean([one["loss"] for one in results])))

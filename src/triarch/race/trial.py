@@ -29,17 +29,17 @@ class Trial:
             self._generator = torch.get_rng_state()
 
     def run(
-        self, seconds: float, finish: bool, deadline: float | None = None,
+        self, seconds: float | None, finish: bool, deadline: float | None = None, steps: int | None = None,
         after_step: Callable[[Trainer], bool] | None = None,
     ) -> None:  # fmt: skip
-        """Train until `seconds` in all are spent; see `Trainer.run`.
+        """Train until `seconds` in all are spent or `steps` in all are done; see `Trainer.run`.
 
         Raises:
             Diverged: the loss has blown up.
         """
         with computing(self.recipe.threads, self.recipe.seed, flush_denormals=True):
             torch.set_rng_state(self._generator)
-            self.trainer.run(seconds=seconds, finish=finish, deadline=deadline, after_step=after_step)
+            self.trainer.run(steps, seconds, finish, deadline, after_step)
             self._generator = torch.get_rng_state()
 
     def scores(self, rows: NDArray[np.int64]) -> Scores:

@@ -9,12 +9,14 @@ from typing import Any
 from triarch.core.results import Choice
 
 SHORTEST, LONGEST = 10, 10_000_000
+MOST_WORKERS = 256
 
 
 def choose(
     data: Any = None,
     *,
-    seconds: float = 300.0,
+    seconds: float | None = None,
+    steps: int | None = None,
     max_params: int | None = None,
     max_size: int | None = None,
     input: str | Sequence[str] = (),
@@ -23,6 +25,7 @@ def choose(
     image_size: int | None = None,
     seed: int = 0,
     threads: int | None = None,
+    workers: int = 1,
     out: Path | None = None,
     resume: Path | None = None,
 ) -> Choice:
@@ -30,7 +33,9 @@ def choose(
 
     Args:
         data: built-in set, folder of pictures or texts, CSV, Parquet, JSONL, .ts, IDX, .npz, hf:org/name, (x, y).
-        seconds: time limit of the whole command.
+        seconds: time limit of the whole command; if not given, 300, or none where steps are given.
+        steps: race by steps instead of time, so that it can be repeated bit for bit: each final takes so many, a trial
+            a third of them before the final and a third of a third at the rung before; a time limit still holds.
         max_params: limit on the parameters of the model.
         max_size: limit on the bytes of the artifact.
         input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
@@ -38,7 +43,8 @@ def choose(
         group: column that says which items belong together: they stay in one split.
         image_size: shorter side of pictures in pixels; if not given, the median, at most 96.
         seed: of weights and batches; the splits never depend on it.
-        threads: threads inside an operation; if not given, as many as prove useful.
+        threads: threads inside an operation; if not given, as many as prove useful, with steps or workers one.
+        workers: processes that train at the same time, with that many threads each.
         out: folder of the artifact; must be new or empty. runs/NAME-N if not given.
         resume: folder of an interrupted race to go on with; nothing else is needed.
     """
@@ -51,21 +57,20 @@ def choose(
     from triarch.core.errors import InputError
     from triarch.core.files import new_folder, only_one
     from triarch.core.interrupt import deferred
-    from triarch.core.machine import computing
+    from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
     from triarch.data.asked import names
-    from triarch.data.dataset import prepare
     from triarch.race.candidates import entries, within
     from triarch.race.choose import run
     from triarch.race.options import Options
     from triarch.race.race import Race
-    from triarch.tasks import registry as tasks
-    from triarch.training.start import open_data
+    from triarch.race.subject import subject
 
     out, resume = (Path(path) if path is not None else None for path in (out, resume))
     options = Options(
         data=str(data) if isinstance(data, str | Path) else None,
         seconds=seconds,
+        steps=steps,
         max_params=max_params,
         max_size=max_size,
         input=names(input),
@@ -74,6 +79,7 @@ def choose(
         image_size=image_size,
         seed=seed,
         threads=threads,
+        workers=workers,
     )
     if resume is not None:
         if replace(options, data=None) != Options() or out is not None:
@@ -85,21 +91,27 @@ def choose(
             "no data is named" if resume is None else f"{resume} was a race on data from memory",
             "triarch choose digits, say" if resume is None else "in Python: triarch.choose(data, resume=…)",
         )
-    if not SHORTEST <= options.seconds <= LONGEST:
+    if options.seconds is not None and not SHORTEST <= options.seconds <= LONGEST:
         raise InputError(f"--seconds {options.seconds:g}: a race takes from {SHORTEST} to {LONGEST}")
+    if options.steps is not None and options.steps < 1:
+        raise InputError(f"--steps {options.steps}: a final takes 1 step or more")
+    if not 1 <= options.workers <= MOST_WORKERS:
+        raise InputError(
+            f"--workers {options.workers}: from 1 to {MOST_WORKERS}", f"this machine has {cores()} core(s)"
+        )
     base = options.recipe()
-    budget = Budget(options.seconds, options.max_params, options.max_size)
+    budget = Budget(options.limit, options.max_params, options.max_size, options.steps)
     with computing(base.threads, base.seed, flush_denormals=True), progress("choosing") as reporter:
-        dataset = prepare(open_data(data, base, reporter.update), report=reporter.update)
-        if options.fingerprint not in (None, dataset.spec.fingerprint):
-            raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
+        dataset, task = subject(data, options, base, reporter.update)
         options = replace(options, fingerprint=dataset.spec.fingerprint)
-        task = tasks.infer(dataset.spec)
-        found = entries(dataset, task, options.seconds, base.batch_size)
+        found = entries(dataset, task, options.limit, base.batch_size, options.max_params)
         allowed = within(budget, found)
         first = {"run/options.json": options.to_json()}
         stem = Path(dataset.spec.name).stem
         folder = resume or new_folder(out, stem, first, "triarch choose")
-        with only_one(folder / "run"), deferred() as stop:
-            race = Race(folder / "run", budget, dataset, task, base, reporter, stop, began)
+        with (
+            only_one(folder / "run"),
+            deferred() as stop,
+            Race(folder / "run", options, budget, dataset, task, base, reporter, stop, began) as race,
+        ):
             return run(race, found, allowed, options.code(), options.threads)

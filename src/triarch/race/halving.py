@@ -1,0 +1,64 @@
+"""Successive halving of one family's trials.
+
+Jamieson, Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization" (arXiv 1502.07943).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from triarch.core.results import Metric
+from triarch.race.plan import Heat
+
+Trial = tuple[str, float]
+"""Model and learning rate."""
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A family's survivor: its model and learning rate."""
+
+    model: str
+    family: str
+    lr: float
+
+
+class Halving:
+    """The trials of a heat that are still in the race.
+
+    Args:
+        on_folds: each rung is a training of its own on another fold, and all of them count; else a rung goes on with
+            the training of the one before, and the last counts.
+    """
+
+    def __init__(self, heat: Heat, metric: Metric, on_folds: bool) -> None:
+        self.heat, self.metric, self.on_folds = heat, metric, on_folds
+        self.alive: list[Trial] = [(model, rate) for model in heat.models for rate in heat.rates[model]]
+        self._results: dict[Trial, list[dict[str, Any]]] = {trial: [] for trial in self.alive}
+
+    def cut(self, number: int, results: Mapping[Trial, dict[str, Any]]) -> list[Trial]:
+        """Keep the best after rung `number`, none that diverged; returns the trials that are out."""
+        for trial, result in results.items():
+            self._results[trial] = [*(self._results[trial] if self.on_folds else []), result]
+        ranked = sorted(self.alive, key=self._rank, reverse=True)
+        rungs = self.heat.rungs
+        kept = ranked[: rungs[number + 1] if number + 1 < len(rungs) else 1]
+        before, self.alive = self.alive, [trial for trial in kept if self._results[trial][-1]["score"] is not None]
+        return [trial for trial in before if trial not in self.alive]
+
+    @property
+    def finalist(self) -> Finalist | None:
+        """The best of those in the race; None where every one diverged."""
+        return Finalist(self.alive[0][0], self.heat.family, self.alive[0][1]) if self.alive else None
+
+    def _rank(self, trial: Trial) -> tuple[float, float]:
+        """Higher is better: the mean score, then the loss; a diverged trial is last."""
+        results = self._results[trial]
+        if any(result["score"] is None for result in results):
+            return (-np.inf, -np.inf)
+        score = float(np.mean([result["score"] for result in results]))
+        return (self.metric.gain(score), -float(np.mean([result["loss"] for result in results])))
