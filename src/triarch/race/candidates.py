@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -46,8 +47,8 @@ class Entry:
         return self.counted.model
 
 
-def entries(dataset: Dataset, task: Task, seconds: float, batch_size: int) -> list[Entry]:
-    """Every architecture and size that serves the data, counted on the meta device.
+def entries(dataset: Dataset, task: Task, seconds: float, batch_size: int, models: Collection[str]) -> list[Entry]:
+    """Every one of `models`, which serve the data, counted on the meta device.
 
     Of a ladder whose sizes have become too slow for `seconds` the larger ones are not counted any more: only their
     parameters are told.
@@ -57,10 +58,8 @@ def entries(dataset: Dataset, task: Task, seconds: float, batch_size: int) -> li
     batch = dataset.batch(dataset.longest).to("meta")
     for name in registry.names():
         architecture = registry.find(name)
-        if dataset.spec.modality in architecture.lacks:
-            continue
         slow = False
-        for size in architecture.sizes:
+        for size in (size for size in architecture.sizes if f"{name}/{size}" in models):
             with torch.device("meta"):
                 model = build(name, size, task, dataset.spec)
             count = None if slow else macs(model, lambda model=model: model(batch))  # type: ignore[misc]

@@ -27,6 +27,7 @@ from triarch.core.interrupt import Stop
 from triarch.core.machine import cores
 from triarch.core.progress import Reporter
 from triarch.core.record import Ledger, Record
+from triarch.core.results import Metric
 from triarch.data.dataset import Dataset
 from triarch.measure.statistics import score_interval
 from triarch.race.candidates import Entry
@@ -139,7 +140,7 @@ class Race:
                 result = self.once(trial_key(heat.family, model, rate, number), work)
                 # A rung goes on with the training before; on folds it is another one, and all of them count.
                 scored[model, rate] = [*(scored[model, rate] if self.dataset.folds else []), result]
-            ranked = sorted(alive, key=lambda trial: _rank(scored[trial]), reverse=True)
+            ranked = sorted(alive, key=lambda trial: _rank(scored[trial], self.task.primary), reverse=True)
             survivors = heat.rungs[number + 1] if not last else 1
             for model, rate in ranked[survivors:]:
                 self._drop(model, rate)
@@ -309,8 +310,9 @@ def final_key(model: str, seed: int) -> str:
     return f"final/{model}/seed={seed}"
 
 
-def _rank(results: list[dict[str, Any]]) -> tuple[float, float]:
-    """Higher is better: the mean score, then the loss; a diverged trial is last."""
+def _rank(results: list[dict[str, Any]], metric: Metric) -> tuple[float, float]:
+    """Higher is better: the gain of the mean score, then the loss; a diverged trial is last."""
     if any(result["score"] is None for result in results):
         return (-np.inf, -np.inf)
-    return (float(np.mean([result["score"] for result in results])), -float(np.mean([one["loss"] for one in results])))
+    gain = metric.gain(float(np.mean([result["score"] for result in results])))
+    return (gain, -float(np.mean([result["loss"] for result in results])))

@@ -33,7 +33,12 @@ class Classify:
 
     def __init__(self, spec: Spec | None = None) -> None:
         balanced = spec is not None and spec.target.rarest < RARE
-        self.primary = Metric(f"{BALANCED if balanced else ''}accuracy", "max")
+        self.scores: tuple[Metric, ...] = (
+            Metric("accuracy", "max"),
+            Metric(f"{BALANCED}accuracy", "max"),
+            Metric("loss", "min"),
+        )
+        self.primary = self.scores[1 if balanced else 0]
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
         """The batch as it is."""

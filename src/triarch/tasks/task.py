@@ -18,10 +18,12 @@ class Task(Protocol):
     Attributes:
         name: as `--task` takes it.
         primary: the metric that trainings are compared by.
+        scores: the metrics that may be primary.
     """
 
     name: str
     primary: Metric
+    scores: tuple[Metric, ...]
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
         """The batch as the model shall see it: masked, shifted, or as it is."""
