@@ -19,7 +19,7 @@ from triarch.data.dataset import Dataset
 from triarch.measure.statistics import paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
 from triarch.race import baselines
-from triarch.race.candidates import Entry, save_untrained
+from triarch.race.candidates import Entry, mark_front, save_untrained
 from triarch.race.options import Options
 from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
 from triarch.race.race import Race, trial_key
@@ -62,6 +62,7 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], options: Opt
     for entry in entries:
         if entry.model == winner.model:
             entry.counted.artifact_bytes = folder_bytes(folder)
+    mark_front([entry.counted for entry in entries], race.task.primary)
     choice = Choice(
         task=race.task.name,
         metric=race.task.primary,
