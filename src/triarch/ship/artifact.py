@@ -106,7 +106,8 @@ class Artifact:
         if modality == "text":
             return [inputs] if isinstance(inputs, str) else list(inputs)
         if modality == "series":
-            return [inputs] if isinstance(inputs, np.ndarray) and inputs.ndim < 3 else list(inputs)
+            single = isinstance(inputs, np.ndarray) and (inputs.ndim == 1 or inputs.shape[1:] == shape[1:])
+            return [inputs] if single else list(inputs)
         images = np.asarray(inputs)
         if images.shape == shape or images.shape == shape[1:]:
             images = images[None]
