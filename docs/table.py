@@ -11,9 +11,15 @@ BEGIN, END = "<!-- architectures -->", "<!-- end of architectures -->"
 ROOT = Path(__file__).parents[1]
 
 
-def table() -> str:
+HEADS = {
+    "README.md": ("architecture", "family", *MODALITIES, "step by step", "sizes"),
+    "README.zh.md": ("架构", "家族", "图像", "文本", "序列", "逐步运行", "规格"),
+}
+
+
+def table(heads: tuple[str, ...]) -> str:
     """Markdown: a row an architecture, a column a modality."""
-    lines = [f"| architecture | family | {' | '.join(MODALITIES)} | step by step | sizes |", "|---" * 7 + "|"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for model in triarch.list().models:
         serves = " | ".join("✓" if modality in model.modalities else "–" for modality in MODALITIES)
         causal = "✓" if "causal" in model.abilities else "–"
@@ -21,12 +27,13 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def written(text: str) -> str:
-    """`text` with the table as it is now."""
+def written(text: str, name: str = "README.md") -> str:
+    """`text`, of the file `name`, with the table as it is now."""
     before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
+    return f"{before}{BEGIN}\n{table(HEADS[name])}\n{END}{rest.partition(END)[2]}"
 
 
 if __name__ == "__main__":
-    readme = ROOT / "README.md"
-    readme.write_text(written(readme.read_text()))
+    for name in HEADS:
+        readme = ROOT / name
+        readme.write_text(written(readme.read_text(encoding="utf-8"), name), encoding="utf-8")

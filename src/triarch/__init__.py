@@ -17,6 +17,7 @@ _HOME = {verb: f"triarch.verbs.{verb}" for verb in VERBS} | {
     "prepare": "triarch.data.dataset",
     "reference": "triarch.core.spec",
     "InputError": "triarch.core.errors",
+    "Classifier": "triarch.estimator",
 }
 
 __all__ = ["VERBS", "__version__", *_HOME]
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from triarch.core.spec import reference
     from triarch.data.dataset import prepare
     from triarch.data.open import open_source
+    from triarch.estimator import Classifier
     from triarch.model import build
     from triarch.ship.artifact import load
     from triarch.verbs.choose import choose

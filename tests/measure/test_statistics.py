@@ -13,6 +13,18 @@ def test_wilson():
     assert high == 1.0
 
 
+def test_the_interval_of_many_values_is_the_normal_one():
+    values = np.random.default_rng(0).exponential(size=400)
+    low, high = score_interval(values)
+    assert (low + high) / 2 == pytest.approx(values.mean())
+    assert (high - low) / 2 == pytest.approx(1.96 * values.std(ddof=1) / 20, rel=1e-3)
+    assert score_interval(values) == pytest.approx(
+        paired_difference(values[None], np.zeros((1, 400))).interval, abs=0.01
+    )
+    few = score_interval(values[:50])
+    assert few == paired_difference(values[None, :50], np.zeros((1, 50))).interval
+
+
 def test_the_interval_covers():
     """Models of equal skill on a finite sample of items and seeds: zero is inside about as often as is said."""
     random = np.random.default_rng(0)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import Any, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Interval = tuple[float, float]
 BALANCED = "balanced "
@@ -187,7 +191,11 @@ class BaselineScore:
 
 @dataclass
 class Candidate:
-    """One architecture/size in a race; scores are on the select split."""
+    """One architecture/size in a race; scores are on the select split.
+
+    Attributes:
+        on_front: no other that raced is at least as good in score, latency, artifact and memory, and better in one.
+    """
 
     model: str
     family: str
@@ -202,6 +210,7 @@ class Candidate:
     reason: str = ""
     trials: int = 0
     seeds: int = 0
+    on_front: bool = False
 
 
 @dataclass(frozen=True)
@@ -265,6 +274,36 @@ class Choice:
     machine: dict[str, Any]
     data: str = ""
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def best(self) -> Candidate:
+        """The network that the verdict names; it is the artifact."""
+        return next(one for one in self.candidates if one.model == self.verdict.model)
+
+    @property
+    def front(self) -> list[Candidate]:
+        """The networks between which score, latency, artifact and memory leave a choice, see `Candidate.on_front`."""
+        return [one for one in self.candidates if one.on_front]
+
+    def table(self) -> DataFrame:
+        """A row for each network, in the order of the report, then for each baseline, whose family is `baseline`."""
+        ranked = sorted(self.baselines, key=lambda one: (one.score is None, -self.metric.gain(one.score or 0.0)))
+        rows = [_row(one) for one in self.candidates]
+        rows += [{"model": one.name, "family": "baseline", "score": one.score, "status": one.status} for one in ranked]
+        frame: DataFrame = import_module("pandas").DataFrame(rows)  # not before it is asked for: it takes its time
+        return frame
+
+
+def _row(one: Candidate) -> dict[str, Any]:
+    """A candidate, the parts of its interval and latency apart."""
+    low, high = one.interval or (None, None)
+    p50, p95 = (one.latency_ms.p50, one.latency_ms.p95) if one.latency_ms else (None, None)
+    return {
+        "model": one.model, "family": one.family, "score": one.score, "low": low, "high": high, "status": one.status,
+        "reason": one.reason, "on_front": one.on_front, "params": one.params, "macs": one.macs,
+        "latency_p50_ms": p50, "latency_p95_ms": p95, "peak_memory_bytes": one.peak_memory_bytes,
+        "artifact_bytes": one.artifact_bytes, "trials": one.trials, "seeds": one.seeds,
+    }  # fmt: skip
 
 
 def as_json(result: Any) -> Any:

@@ -22,7 +22,7 @@ from triarch.data.augment.mirror import MOST_ITEMS, Mirror, mirror
 from triarch.data.cache import kept
 from triarch.data.preprocess import LONGEST_TEXT, Preprocessor, collate
 from triarch.data.source import Source, check_learnable
-from triarch.data.split import SPLITS, Rows, check_dealt, split
+from triarch.data.split import SPLITS, Rows, check_dealt, split, undivided
 from triarch.data.store import Chosen, Ragged, Texts
 from triarch.data.table import Table, enough, tabulate
 from triarch.data.tokens import encode_all, fit_tokenizer, suited, token_type
@@ -120,22 +120,24 @@ class Dataset:
 
 
 def prepare(
-    source: Source, tokenizer: str | None = None, preprocessor: Preprocessor | None = None, report: Report = silent
-) -> Dataset:
+    source: Source, tokenizer: str | None = None, preprocessor: Preprocessor | None = None, report: Report = silent,
+    whole: bool = False,
+) -> Dataset:  # fmt: skip
     """Split, and fit on the training split what is fitted.
 
     Args:
         tokenizer: of text: `characters`, `bytes` or `bpe`; None: what suits its length.
         preprocessor: one that was fitted before, instead.
         report: told how far it is.
+        whole: of a source in memory, all items are for training; who asks for it scores on others.
 
     Raises:
         InputError: it cannot be learned from, or does not fit the preprocessor.
     """
-    if preprocessor is None and source.continued is None:
+    if preprocessor is None and source.continued is None and not whole:
         check_learnable(source)
-    dealt = split(source)
-    if preprocessor is None:
+    dealt = undivided(source) if whole else split(source)
+    if preprocessor is None and not whole:
         check_dealt(source, dealt)
     notes = list(dealt.notes)
     tokens = None

@@ -76,6 +76,13 @@ def split(source: Source) -> Splits:
     return Splits(rows, rule, notes, (rows, *_folds(source, rows)))
 
 
+def undivided(source: Source) -> Splits:
+    """Every item in train."""
+    none = np.arange(0)
+    rows: Rows = {"train": np.arange(len(source)), "select": none, "confirm": none}
+    return Splits(rows, "all items are trained on", ())
+
+
 def check_dealt(source: Source, dealt: Splits) -> None:
     """Check that each split can do its work.
 

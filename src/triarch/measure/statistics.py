@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from triarch.core.results import Interval
 
 LEVEL = 0.95
 RESAMPLES = 4_000
+MANY = 100
 CHUNK = 2_000_000
 
 Array = NDArray[np.float64]
@@ -38,17 +39,21 @@ def score(values: NDArray[np.floating], strata: Strata = None) -> float:
 
 
 def score_interval(values: NDArray[np.floating], strata: Strata = None) -> Interval:
-    """95% interval of `score`: Wilson's where each item is right or wrong, else a bootstrap of items.
+    """95% interval of `score`: Wilson's where each item is right or wrong, else normal, or a bootstrap of few items.
 
     With strata Wilson's is taken at the number of items that would make a plain mean as sure.
     """
     values = np.asarray(values, dtype=np.float64)
+    parts = _parts(len(values), strata)
     if np.isin(values, (0.0, 1.0)).all():
-        parts = _parts(len(values), strata)
         items = max(1, round(len(parts) ** 2 / sum(1 / len(rows) for rows in parts)))
         right = round(score(values, strata) * items)
         interval = binomtest(right, items).proportion_ci(LEVEL, method="wilson")
         return float(interval.low), float(interval.high)
+    if min(len(rows) for rows in parts) >= MANY:
+        error = np.sqrt(sum(values[rows].var(ddof=1) / len(rows) for rows in parts)) / len(parts)
+        mean, half = score(values, strata), float(norm.isf((1 - LEVEL) / 2) * error)
+        return mean - half, mean + half
     return paired_difference(values[None], np.zeros((1, len(values))), strata=strata).interval
 
 

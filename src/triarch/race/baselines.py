@@ -53,22 +53,38 @@ class Baseline:
     expression: str
     make: Callable[[], Any]
 
-    def code(self, data: str) -> str:
+    def code(self, data: str, metric: str = "accuracy") -> str:
         """A program that reproduces its score on the confirm split, of a forecast its mean absolute error.
 
         Args:
             data: Python for the data.
         """
+        more, last = FORESEEING if self.name in FORECASTERS else SCORING[metric]
         return (
-            f"import triarch\n{self.imports}\n\n"
+            f"import triarch\n{self.imports}\n{more}\n"
             f"data = triarch.prepare(triarch.open_source({data}))\n"
-            f"model = {self.expression}.fit(*data.table('train'))\n"
-            + (
-                "x, y = data.table('confirm')\nprint(abs(model.predict(x) - y).mean())"
-                if self.name in FORECASTERS
-                else "print(model.score(*data.table('confirm')))"
-            )
+            f"model = {self.expression}.fit(*data.table('train'))\n{last}"
         )
+
+    @property
+    def tells_probabilities(self) -> bool:
+        """Whether it can say how probable each class is."""
+        return hasattr(self.make(), "predict_proba")
+
+
+SCORING = {
+    "accuracy": ("", "print(model.score(*data.table('confirm')))"),
+    "balanced accuracy": (
+        "from sklearn.metrics import balanced_accuracy_score\n",
+        "x, y = data.table('confirm')\nprint(balanced_accuracy_score(y, model.predict(x)))",
+    ),
+    "loss": (
+        "from sklearn.metrics import log_loss\n",
+        "x, y = data.table('confirm')\nprint(log_loss(y, model.predict_proba(x), labels=model.classes_))",
+    ),
+}
+"""Metric → the imports, and the lines that print it."""
+FORESEEING = ("", "x, y = data.table('confirm')\nprint(abs(model.predict(x) - y).mean())")
 
 
 TFIDF = "TfidfVectorizer(analyzer='char', ngram_range=(1, 4), sublinear_tf=True)"
@@ -87,8 +103,8 @@ def _tfidf_words() -> TfidfVectorizer:
 
 
 MAJORITY = Baseline(
-    "majority", "from sklearn.dummy import DummyClassifier", "DummyClassifier(strategy='most_frequent')",
-    lambda: DummyClassifier(strategy="most_frequent"),
+    "majority", "from sklearn.dummy import DummyClassifier", "DummyClassifier(strategy='prior')",
+    lambda: DummyClassifier(strategy="prior"),
 )  # fmt: skip
 LOGISTIC = Baseline(
     "logistic regression", "from sklearn.linear_model import LogisticRegression", "LogisticRegression(max_iter=300)",
@@ -149,11 +165,16 @@ def frame_of(dataset: Dataset) -> Frame | None:
     return Frame(future.lookback, future.horizon, tuple(sorted({*continued.lags, future.season})), future.season)
 
 
-def suited_to(dataset: Dataset) -> list[str]:
-    """The names of the methods to run on the data, quick ones first."""
+def suited_to(dataset: Dataset, probabilities: bool = False) -> list[str]:
+    """The names of the methods to run on the data, quick ones first.
+
+    Args:
+        probabilities: only those that can tell them.
+    """
     if dataset.source.continued is not None:
         return list(FORECASTERS)
-    return suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
+    found = suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
+    return [name for name in found if not probabilities or BASELINES[name].tells_probabilities]
 
 
 def suited(modality: Modality, train_items: int, steps: int = 0) -> list[str]:
@@ -172,7 +193,9 @@ def suited(modality: Modality, train_items: int, steps: int = 0) -> list[str]:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a method predicts for the items of `Dataset.judged` and of confirm: class numbers (I), or values (I H)."""
+    """What a method predicts for the items of `Dataset.judged` and of confirm: class numbers (I), their probabilities
+    (I K) where these were asked for, or values (I H).
+    """
 
     name: str
     seconds: float
@@ -181,8 +204,9 @@ class Fitted:
 
 
 def run(
-    names: Sequence[str], dataset: Dataset, folder: Path, seconds: float, threads: int, stop: Stop
-) -> Iterator[Fitted]:
+    names: Sequence[str], dataset: Dataset, folder: Path, seconds: float, threads: int, stop: Stop,
+    probabilities: bool = False,
+) -> Iterator[Fitted]:  # fmt: skip
     """Fit the methods in a fresh process and yield each as it is ready, until `seconds` are over or `stop` is asked."""
     end = time.perf_counter() + seconds
     x, y = dataset.table("train")
@@ -196,8 +220,12 @@ def run(
         if number:
             _write(inputs / f"train-{number}", dataset.tabulate(fold["train"]))
             np.save(inputs / f"train-{number}-labels.npy", dataset.source.labels[fold["train"]])
-    frame = frame_of(dataset)
-    write_text(folder / "names.json", json.dumps({"names": list(names), "frame": frame and asdict(frame)}))
+    facts = {
+        "names": list(names),
+        "classes": dataset.spec.num_classes if probabilities else None,
+        "frame": asdict(frame) if (frame := frame_of(dataset)) else None,
+    }
+    write_text(folder / "names.json", json.dumps(facts))
     command = [sys.executable, "-m", "triarch.race.baselines", str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     # A session of its own: Ctrl-C is for this process, which then ends that one.
@@ -256,10 +284,20 @@ def main(folder: Path) -> None:
     for name in asked["names"]:
         begin = time.perf_counter()
         models = [find(name, frame).make().fit(*train) for train in trains]
-        made = np.concatenate([model.predict(table) for model, table in zip(models, select)])
+        made = np.concatenate([_answers(model, table, asked["classes"]) for model, table in zip(models, select)])
+        last = _answers(models[0], confirm, asked["classes"])
         buffer = io.BytesIO()
-        np.savez(buffer, seconds=time.perf_counter() - begin, select=made, confirm=models[0].predict(confirm))
+        np.savez(buffer, seconds=time.perf_counter() - begin, select=made, confirm=last)
         write_bytes(result_path(folder, name), buffer.getvalue())
+
+
+def _answers(model: Any, table: Any, classes: int | None) -> NDArray[Any]:
+    """Class numbers (I), or probabilities of so many classes (I K)."""
+    if classes is None:
+        return np.asarray(model.predict(table))
+    made = np.zeros((len(table), classes))
+    made[:, model.classes_] = model.predict_proba(table)
+    return made
 
 
 def _training(stem: Path) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -12,9 +13,10 @@ import torch
 from triarch.core.budget import Budget
 from triarch.core.errors import InputError
 from triarch.core.files import folder_bytes
-from triarch.core.results import Candidate
+from triarch.core.results import Candidate, Metric
 from triarch.data.dataset import Dataset
 from triarch.measure.count import macs, params, weight_bytes
+from triarch.measure.front import front
 from triarch.model import build
 from triarch.models import registry
 from triarch.models.registry import SIZES
@@ -47,9 +49,14 @@ class Entry:
 
 
 def entries(
-    dataset: Dataset, task: Task, seconds: float, batch_size: int, max_params: int | None = None
+    dataset: Dataset,
+    task: Task,
+    seconds: float,
+    batch_size: int,
+    models: Collection[str],
+    max_params: int | None = None,
 ) -> list[Entry]:
-    """Every architecture and size that serves the data, counted on the meta device.
+    """Every one of `models`, which serve the data, counted on the meta device.
 
     Of a ladder whose sizes have become too slow for `seconds` the larger ones are not counted any more, nor are those
     with more than `max_params`: only their parameters are told. Counting all takes seconds.
@@ -59,10 +66,8 @@ def entries(
     batch = dataset.batch(dataset.longest).to("meta")
     for name in registry.names():
         architecture = registry.find(name)
-        if dataset.spec.modality in architecture.lacks:
-            continue
         slow = False
-        for size in architecture.sizes:
+        for size in (size for size in architecture.sizes if f"{name}/{size}" in models):
             with torch.device("meta"):
                 model = build(name, size, task, dataset.spec)
             large = max_params is not None and params(model) > max_params
@@ -117,6 +122,20 @@ def in_order(family: list[Entry], smallest_first: bool = False) -> list[Entry]:
         ladders.setdefault(entry.architecture.name, []).append(entry)
     rounds = zip_longest(*ladders.values())
     return [entry for members in rounds for entry in members if entry is not None]
+
+
+def mark_front(candidates: Sequence[Candidate], metric: Metric) -> None:
+    """Set `on_front` of those that raced and that no other beats in score and costs together."""
+    raced = [one for one in candidates if one.score is not None]
+    points = [
+        (
+            -metric.gain(one.score or 0.0), one.latency_ms.p95 if one.latency_ms else None, one.artifact_bytes,
+            one.peak_memory_bytes,
+        )
+        for one in raced
+    ]  # fmt: skip
+    for place in front(points):
+        raced[place].on_front = True
 
 
 def save_untrained(model: str, dataset: Dataset, task: Task, folder: Path) -> None:

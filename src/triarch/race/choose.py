@@ -14,12 +14,13 @@ from pydantic import TypeAdapter
 from triarch.core.errors import InputError
 from triarch.core.files import folder_bytes, write_json, write_text
 from triarch.core.machine import this_machine
-from triarch.core.results import BaselineScore, Candidate, Choice, Interval, Verdict, as_json
+from triarch.core.results import BaselineScore, Candidate, Choice, Interval, Metric, Verdict, as_json
 from triarch.data.dataset import Dataset
 from triarch.measure.statistics import paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
 from triarch.race import baselines
-from triarch.race.candidates import Entry, save_untrained
+from triarch.race.candidates import Entry, mark_front, save_untrained
+from triarch.race.options import Options
 from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
 from triarch.race.race import Race, trial_key
 from triarch.race.report import MISTAKES, Curve, Mistake, report
@@ -29,16 +30,15 @@ from triarch.ship.probe import Reading, measure_apart
 from triarch.training.recipe import Recipe, to_yaml
 
 
-def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, threads: int | None) -> Choice:
+def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], options: Options) -> Choice:
     """Run what is left of a race, and write its artifact and report.
 
     Args:
         entries: all candidates, for the table.
         allowed: those that keep the limits.
-        data: Python for the data, for the lines that reproduce a baseline.
-        threads: inside an operation; None: as many as prove useful.
+        options: what the race was asked for.
     """
-    race.settle_threads(allowed, threads)
+    race.settle_threads(allowed, options.threads)
     if not (race.run / "choice.json").exists():
         race.crew  # noqa: B018  (workers get ready while the baselines are fitted)
     scores, fitted = _baselines(race)
@@ -54,20 +54,21 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
     _costs(race, sorted(raced, key=lambda entry: (entry.model not in first, entry.counted.macs or 0)))
     plan = race.plan_finals(finalists)
     finals = race.finals(finalists, plan)
-    verdict, winner = judge(race, finals, plan, scores, fitted, data)
+    verdict, winner = judge(race, finals, plan, scores, fitted, options.code(), options.margin)
     _note(race, entries, planned, finals, plan, verdict)
     _save_artifact(race, winner, verdict)
     folder = race.run.parent
     for entry in entries:
         if entry.model == winner.model:
             entry.counted.artifact_bytes = folder_bytes(folder)
+    mark_front([entry.counted for entry in entries], race.task.primary)
     choice = Choice(
         task=race.task.name,
         metric=race.task.primary,
         budget=asdict(race.budget) | ({} if race.budget.timed else {"seconds": None}),
         spent={"seconds": round(race.elapsed, 1)},
         baselines=scores,
-        candidates=_sorted([entry.counted for entry in entries]),
+        candidates=_sorted([entry.counted for entry in entries], race.task.primary),
         verdict=verdict,
         artifact=str(folder),
         report=str(race.run / "report.html"),
@@ -76,7 +77,7 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
         threads=race.base.threads,
         machine=asdict(this_machine()),
         data=race.dataset.spec.name,
-        notes=[*race.dataset.source.notes, *race.dataset.variations, *_cuts(race, plan)],
+        notes=[*race.dataset.source.notes, *race.dataset.variations, *options.notes(), *_cuts(race, plan)],
     )
     write_text(race.run / "report.html", report(choice, _curves(finals, entries), _mistakes(race.dataset, winner)))
     choice.spent["seconds"] = round(race.elapsed, 1)
@@ -86,7 +87,8 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
 
 def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fitted]]:
     folder, dataset = race.run / "baselines", race.dataset
-    names = baselines.suited_to(dataset)
+    probabilities = race.task.primary.name == "loss"
+    names = baselines.suited_to(dataset, probabilities)
 
     def score(fitted: baselines.Fitted) -> dict[str, Any]:
         values = baseline_values(race, dataset.judged, fitted.select)
@@ -98,7 +100,8 @@ def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fit
             race.once(f"baseline/{name}", partial(score, baselines.read(folder, name)))
         missing = [name for name in names if name not in there]
         limit = BASELINES * race.budget.seconds
-        for fitted in baselines.run(missing, dataset, folder, limit, race.base.threads, race.stop):
+        run = baselines.run(missing, dataset, folder, limit, race.base.threads, race.stop, probabilities)
+        for fitted in run:
             race.once(f"baseline/{fitted.name}", partial(score, fitted))
             race.reporter.update(race.fraction, f"baseline {fitted.name}")
         return {}
@@ -166,7 +169,7 @@ def _note(
         furthest = max((number for number, _ in rungs), default=0)
         scored = [result for _, result in rungs if result["score"] is not None]
         if scored:
-            best = max(scored, key=lambda result: result["score"])
+            best = max(scored, key=lambda result: race.task.primary.gain(result["score"]))
             counted.score, counted.interval = best["score"], tuple(best["interval"])
         counted.status = "eliminated" if scored else "diverged"
         counted.reason = f"out after rung {furthest} of {len(heat.rungs)}"
@@ -191,10 +194,10 @@ def _pooled(race: Race, done: list[dict[str, Any]], plan: Finals) -> tuple[float
     return difference.mean, difference.interval
 
 
-def _sorted(candidates: list[Candidate]) -> list[Candidate]:
+def _sorted(candidates: list[Candidate], metric: Metric) -> list[Candidate]:
     """The winner, the runner-up, finalists, then the rest, each by score."""
     order = {"winner": 0, "runner-up": 1, "finalist": 2, "eliminated": 3, "diverged": 4, "not run": 5}
-    return sorted(candidates, key=lambda one: (order.get(one.status, 6), -(one.score or 0.0), one.params))
+    return sorted(candidates, key=lambda one: (order.get(one.status, 6), -metric.gain(one.score or 0.0), one.params))
 
 
 def _save_artifact(race: Race, winner: Opened, verdict: Verdict) -> None:

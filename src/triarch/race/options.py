@@ -1,20 +1,39 @@
-"""What a race was asked for, kept so that it can be gone on with."""
+"""What a race was asked for, kept so that it can be gone on with, and repeated."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+import yaml
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from triarch.core.budget import FOREVER
-from triarch.core.errors import InputError
+from triarch.core.errors import InputError, near
+from triarch.core.spec import Spec
+from triarch.tasks import registry as tasks
+from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe, make
 
 USUAL = 300.0
+
+
+def _split(value: Any) -> Any:
+    """Texts with commas, one or several → their parts; anything else as it is, to be refused."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return value
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 @dataclass(frozen=True)
@@ -26,18 +45,50 @@ class Options:
     steps: int | None = None
     max_params: int | None = None
     max_size: int | None = None
-    input: tuple[str, ...] = ()
+    models: Patterns = ()
+    families: Patterns = ()
+    exclude: Patterns = ()
+    task: str | None = None
+    metric: str | None = None
+    margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    input: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     target: str | None = None
     group: str | None = None
     image_size: int | None = None
+    horizon: int | None = None
+    lookback: int | None = None
+    season: int | None = None
+    known: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    impute: str | None = None
     seed: int = 0
     threads: int | None = None
     workers: int = 1
     fingerprint: str | None = None
 
+    @classmethod
+    def of(cls, entries: Mapping[str, Any]) -> Options:
+        """Options by name, as the command line or a recipe has them.
+
+        Raises:
+            InputError: an unknown name, or a value that does not fit.
+        """
+        known = {field.name for field in fields(cls)} - {"fingerprint"}
+        for name in entries:
+            if name not in known:
+                raise InputError(f"recipe: unknown key {name!r}", near(name, known))
+        try:
+            return TypeAdapter(cls).validate_python(dict(entries))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = str(first["loc"][0]).replace("_", "-")
+            raise InputError(f"--{place}: {first['msg']}, not {first['input']!r}") from None
+
     def recipe(self) -> Recipe:
         """What all trainings of the race have in common; the model is put in later."""
-        common = ("data", "input", "target", "group", "image_size", "seed")
+        common = (
+            "data", "input", "target", "group", "image_size", "task", "horizon", "lookback", "season", "known",
+            "impute", "seed",
+        )  # fmt: skip
         return make(
             {
                 "model": "",
@@ -54,6 +105,24 @@ class Options:
             return self.seconds
         return USUAL if self.steps is None else FOREVER
 
+    def learned(self, spec: Spec) -> Task:
+        """The task, with the metric that the race is decided by.
+
+        Raises:
+            InputError: there is no such task or metric.
+        """
+        task = tasks.find(self.task, spec) if self.task else tasks.infer(spec)
+        return tasks.scored_by(task, self.metric)
+
+    def notes(self) -> list[str]:
+        """Which candidates were left out because the user said so, in words."""
+        asked = [
+            f"--{name} {','.join(getattr(self, name))}"
+            for name in ("models", "families", "exclude")
+            if getattr(self, name)
+        ]
+        return [f"only what {' '.join(asked)} leaves was a candidate"] if asked else []
+
     def code(self) -> str:
         """Python for the arguments of `open_source`."""
         data = repr(self.data) if self.data is not None else "(x, y)"
@@ -64,8 +133,15 @@ class Options:
         """As `read` takes it."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
+    def to_yaml(self) -> str:
+        """As `choose --recipe` takes it: what is not left open, without the fingerprint."""
+        entries = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        del entries["fingerprint"]
+        said = {name: value for name, value in entries.items() if value is not None and value != []}
+        return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
+
     @classmethod
-    def of(cls, entries: Mapping[str, Any]) -> Options:
+    def stored(cls, entries: Mapping[str, Any]) -> Options:
         """From the entries that `to_json` writes.
 
         Raises:

@@ -8,7 +8,6 @@ from triarch.core.errors import InputError
 from triarch.core.progress import Report, silent
 from triarch.data.dataset import Dataset, prepare
 from triarch.race.options import Options
-from triarch.tasks import registry as tasks
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
 from triarch.training.start import open_data
@@ -26,4 +25,4 @@ def subject(data: Any, options: Options, base: Recipe, report: Report = silent) 
     dataset = prepare(open_data(data, base, report), report=report)
     if options.fingerprint not in (None, dataset.spec.fingerprint):
         raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
-    return dataset, tasks.infer(dataset.spec)
+    return dataset, options.learned(dataset.spec)

@@ -12,7 +12,7 @@ from safetensors.torch import load as load_tensors
 
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
-from triarch.core.results import BaselineScore, BestBaseline, Metric, Verdict
+from triarch.core.results import BaselineScore, BestBaseline, Interval, Metric, Verdict
 from triarch.measure.statistics import Difference, paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
 from triarch.model import Model, build
@@ -34,7 +34,7 @@ class Opened:
     confirm: Scores
 
 
-def ranking(finals: dict[str, list[dict[str, Any]]]) -> list[str]:
+def ranking(finals: dict[str, list[dict[str, Any]]], metric: Metric) -> list[str]:
     """The finalists by their mean score over seeds on select, the best first; loss decides between equals.
 
     Raises:
@@ -47,7 +47,7 @@ def ranking(finals: dict[str, list[dict[str, Any]]]) -> list[str]:
             means[model] = tuple(float(np.mean([result[key] for result in done])) for key in ("score", "loss"))
     if not means:
         raise InputError("every network diverged", "check the data for extreme values; see run/records.jsonl")
-    return sorted(means, key=lambda model: (means[model][0], -means[model][1]), reverse=True)
+    return sorted(means, key=lambda model: (metric.gain(means[model][0]), -means[model][1]), reverse=True)
 
 
 def baseline_values(race: Race, rows: NDArray[np.int64], predicted: NDArray[Any]) -> NDArray[np.float32]:
@@ -58,18 +58,19 @@ def baseline_values(race: Race, rows: NDArray[np.int64], predicted: NDArray[Any]
 
 def judge(
     race: Race, finals: dict[str, list[dict[str, Any]]], plan: Finals, scores: list[BaselineScore],
-    fitted: dict[str, Fitted], data: str,
+    fitted: dict[str, Fitted], data: str, margin: float = 0.0,
 ) -> tuple[Verdict, Opened]:  # fmt: skip
     """Open the confirm split and decide.
 
     Args:
         scores: of the baselines on select; the best is taken to confirm.
         data: Python for the data, for the lines that reproduce a baseline.
+        margin: differences of the primary metric smaller than this count as a tie.
     """
     metric = race.task.primary
-    ranked = ranking(finals)
+    ranked = ranking(finals, metric)
     seeds = _open(race, ranked[0], finals[ranked[0]], plan)
-    winner = max(seeds, key=lambda one: (one.select, -one.loss))
+    winner = max(seeds, key=lambda one: (metric.gain(one.select), -one.loss))
     ours = np.stack([one.confirm.metrics[metric.name] for one in seeds])
     gap = None
     if len(ranked) > 1:
@@ -79,12 +80,12 @@ def judge(
     baseline, lead = _baseline(race, ours, plan, scores, fitted, data)
     values, strata = winner.confirm.metrics[metric.name], winner.confirm.strata(metric)
     verdict = Verdict(
-        kind=_kind(lead),
+        kind=_kind(lead, metric),
         model=winner.model,
         runner_up=ranked[1] if gap else None,
         difference=gap.mean if gap else None,
         interval=gap.interval if gap else None,
-        tie=gap is not None and not gap.clear,
+        tie=gap is not None and (not gap.clear or abs(gap.mean) < margin),
         score=winner.confirm.score(metric),
         score_interval=score_interval(values, strata),
         n=len(values),
@@ -117,19 +118,19 @@ def _baseline(
     finished = [score for score in scores if score.score is not None]
     if not finished:
         return None, None
-    best = max(finished, key=lambda score: score.score or 0.0)
+    best = max(finished, key=lambda score: race.task.primary.gain(score.score or 0.0))
     rows = race.rows("confirm", plan.confirm)
     predicted = fitted[best.name].confirm[np.searchsorted(race.rows("confirm"), rows)]
     values, strata = baseline_values(race, rows, predicted), race.strata(rows)
     lead = paired_difference(ours, values[None], strata=strata)
-    code = BASELINES[best.name].code(data)
+    code = BASELINES[best.name].code(data, race.task.primary.name)
     return BestBaseline(best.name, mean_score(values, strata), lead.mean, lead.interval, code), lead
 
 
-def _kind(lead: Difference | None) -> Literal["network", "baseline", "undecided"]:
+def _kind(lead: Difference | None, metric: Metric) -> Literal["network", "baseline", "undecided"]:
     if lead is None or not lead.clear:
         return "undecided"
-    return "network" if lead.mean > 0 else "baseline"
+    return "network" if metric.gain(lead.mean) > 0 else "baseline"
 
 
 def _with_text(verdict: Verdict, metric: Metric, seeds: int) -> Verdict:
@@ -141,7 +142,7 @@ def _with_text(verdict: Verdict, metric: Metric, seeds: int) -> Verdict:
             f"Undecided: {verdict.model} is the best network, but no baseline was ready to compare it with."
         )
     else:
-        lead = f"{_points(baseline.difference)} ({_range(baseline.interval)})"
+        lead = _told(baseline.difference, baseline.interval, metric)
         if verdict.kind == "network":
             sentences.append(f"Use {verdict.model}: it beats {baseline.name}, the best baseline, by {lead}.")
         elif verdict.kind == "baseline":
@@ -159,8 +160,8 @@ def _with_text(verdict: Verdict, metric: Metric, seeds: int) -> Verdict:
         f" {verdict.n:,} items that took no part in the choice."
     )
     if verdict.runner_up and verdict.difference is not None and verdict.interval is not None:
-        gap = f"{_points(verdict.difference)} ({_range(verdict.interval)})"
-        end = "a tie" if verdict.tie else "a clear lead" if verdict.difference > 0 else "the runner-up was better here"
+        gap, ahead = _told(verdict.difference, verdict.interval, metric), metric.gain(verdict.difference) > 0
+        end = "a tie" if verdict.tie else "a clear lead" if ahead else "the runner-up was better here"
         sentences.append(f"Against the runner-up {verdict.runner_up} it stands at {gap}: {end}.")
     if seeds == 1:
         sentences.append("There was time for one seed only, so chance in training is not in the intervals.")
@@ -168,13 +169,10 @@ def _with_text(verdict: Verdict, metric: Metric, seeds: int) -> Verdict:
     return Verdict(**{**vars(verdict), "text": " ".join(sentences)})
 
 
-def _points(difference: float) -> str:
-    return f"{_signed(difference)} points"
-
-
-def _range(interval: tuple[float, float]) -> str:
-    return f"{_signed(interval[0])} to {_signed(interval[1])}"
-
-
-def _signed(difference: float) -> str:
-    return f"{100 * difference:+.1f}".replace("-", "−")
+def _told(difference: float, interval: Interval, metric: Metric) -> str:
+    """In points where scores are shares: +1.2 points (+0.3 to +2.1); else −0.031 (−0.050 to −0.012)."""
+    shares = metric.direction == "max"
+    middle, low, high = (
+        (f"{100 * value:+.1f}" if shares else f"{value:+.3f}").replace("-", "−") for value in (difference, *interval)
+    )
+    return f"{middle}{' points' if shares else ''} ({low} to {high})"

@@ -77,7 +77,7 @@ class _Watch:
 
 
 def _workshop(given: Mapping[str, Any], base: Recipe, watch: _Watch) -> Workshop:
-    run, options = Path(given["run"]), Options.of(given["options"])
+    run, options = Path(given["run"]), Options.stored(given["options"])
     data = stored(run / DATA) if options.data is None else options.data
     dataset, task = subject(data, options, base)
     if _told(dataset, task) != given["same"]:

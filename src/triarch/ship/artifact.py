@@ -48,6 +48,7 @@ class Config:
     settings: dict[str, Any]
     task: str
     spec: Spec
+    metric: str | None = None
 
     @property
     def model(self) -> str:
@@ -150,7 +151,8 @@ class Artifact:
         if modality == "text":
             return [inputs] if isinstance(inputs, str) else list(inputs)
         if modality == "series":
-            return [inputs] if isinstance(inputs, np.ndarray) and inputs.ndim < 3 else list(inputs)
+            single = isinstance(inputs, np.ndarray) and (inputs.ndim == 1 or inputs.shape[1:] == shape[1:])
+            return [inputs] if single else list(inputs)
         images = np.asarray(inputs)
         if images.shape == shape or images.shape == shape[1:]:
             images = images[None]
@@ -200,7 +202,7 @@ def load(folder: str | Path) -> Artifact:
             raise InputError(f"{folder}: format {config.format} is newer than this triarch knows", "update triarch")
         tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8") if config.spec.modality == "text" else None
         preprocessor = Preprocessor.from_json((folder / PREPROCESSOR).read_text(encoding="utf-8"), tokenizer)
-        task = tasks.find(config.task, config.spec)
+        task = tasks.scored_by(tasks.find(config.task, config.spec), config.metric)
         with torch.device("meta"):  # no memory yet: the file, not the config, says how much there will be
             model = build(config.architecture, config.size, task, config.spec, config.settings)
         weights = load_tensors((folder / WEIGHTS).read_bytes())
@@ -214,7 +216,7 @@ def load(folder: str | Path) -> Artifact:
 
 def new_config(architecture: str, size: str, settings: dict[str, Any], task: Task, spec: Spec) -> Config:
     """The config of an artifact of this version."""
-    return Config(FORMAT, __version__, architecture, size, settings, task.name, spec)
+    return Config(FORMAT, __version__, architecture, size, settings, task.name, spec, task.primary.name)
 
 
 def golden(folder: Path) -> tuple[Inputs, NDArray[np.float32]]:

@@ -33,7 +33,12 @@ class Classify:
 
     def __init__(self, spec: Spec | None = None) -> None:
         balanced = spec is not None and spec.target.rarest < RARE
-        self.primary = Metric(f"{BALANCED if balanced else ''}accuracy", "max")
+        self.scores: tuple[Metric, ...] = (
+            Metric("accuracy", "max"),
+            Metric(f"{BALANCED}accuracy", "max"),
+            Metric("loss", "min"),
+        )
+        self.primary = self.scores[1 if balanced else 0]
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
         """The batch as it is."""
@@ -57,7 +62,9 @@ class Classify:
         }
 
     def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Whether each answer (B) is right."""
+        """Whether each answer (B) is right; of probabilities (B K) the cross-entropy too."""
+        if answers.ndim == 2:
+            return self.metrics(answers.clamp(min=torch.finfo(torch.float64).eps).log().float(), batch)
         assert batch.target is not None
         right = answers.eq(batch.target).float()
         return dict.fromkeys({"accuracy": None, self.primary.name: None}, right)

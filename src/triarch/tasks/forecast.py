@@ -50,9 +50,10 @@ class Forecast:
     """
 
     name = "forecast"
-    primary = Metric("MASE", "min")
+    scores: tuple[Metric, ...] = (Metric("MASE", "min"), Metric("CRPS", "min"), Metric("sMAPE", "min"))
 
     def __init__(self, spec: Spec | None = None) -> None:
+        self.primary: Metric = self.scores[0]
         self.future = spec.target.future if spec is not None else None
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
@@ -98,12 +99,13 @@ class Forecast:
         }
 
     def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """MASE and sMAPE (%) of each item, for one value a step (B H)."""
+        """MASE, sMAPE (%) and CRPS of each item, for one value a step (B H): that all probability is in it."""
         assert batch.target is not None
         assert batch.unit is not None
         error = (answers - batch.target).abs()
         size = (answers.abs() + batch.target.abs()).clamp(min=torch.finfo(error.dtype).tiny)
-        return {"MASE": error.mean(dim=1) / batch.unit, "sMAPE": 200 * (error / size).mean(dim=1)}
+        scaled = error.mean(dim=1) / batch.unit
+        return {"MASE": scaled, "sMAPE": 200 * (error / size).mean(dim=1), "CRPS": scaled}
 
     def decode(self, output: Tensor, batch: Batch) -> Tensor:
         """Quantiles of each step ahead (B H Q), in the units of the series, in ascending order."""

@@ -31,6 +31,21 @@ def served(modalities: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in TASKS if name != Forecast.name or "series" in modalities)
 
 
+def scored_by(task: Task, metric: str | None) -> Task:
+    """`task`, with the metric of this name as its primary one; None: as it is. - and _ may stand for blanks.
+
+    Raises:
+        InputError: it has no such metric.
+    """
+    if metric is not None:
+        known = {score.name.lower(): score for score in task.scores}
+        name = metric.replace("-", " ").replace("_", " ").lower()
+        if name not in known:
+            raise InputError(f"{task.name} has no metric {metric!r}", near(name, known))
+        task.primary = known[name]
+    return task
+
+
 def infer(spec: Spec) -> Task:
     """The task that the target of `spec` asks for."""
     return TASKS[{"class": "classify", "future": "forecast"}[spec.target.kind]](spec)

@@ -18,10 +18,12 @@ class Task(Protocol):
     Attributes:
         name: as `--task` takes it.
         primary: the metric that trainings are compared by.
+        scores: the metrics that may be primary.
     """
 
     name: str
     primary: Metric
+    scores: tuple[Metric, ...]
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
         """The batch as the model shall see it: masked, shifted, or as it is."""
@@ -43,7 +45,9 @@ class Task(Protocol):
         ...
 
     def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Metrics of each item, the primary one among them, for bare answers: class numbers (B), or values (B H)."""
+        """Metrics of each item, the primary one among them, for bare answers: class numbers (B), their
+        probabilities (B K), or values (B H).
+        """
         ...
 
     def decode(self, output: Tensor, batch: Batch) -> Tensor:

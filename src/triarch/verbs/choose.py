@@ -19,14 +19,26 @@ def choose(
     steps: int | None = None,
     max_params: int | None = None,
     max_size: int | None = None,
+    models: str | Sequence[str] = (),
+    families: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    task: str | None = None,
+    metric: str | None = None,
+    margin: float | None = None,
     input: str | Sequence[str] = (),
     target: str | None = None,
     group: str | None = None,
     image_size: int | None = None,
-    seed: int = 0,
+    horizon: int | None = None,
+    lookback: int | None = None,
+    season: int | None = None,
+    known: str | Sequence[str] = (),
+    impute: str | None = None,
+    seed: int | None = None,
     threads: int | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     out: Path | None = None,
+    recipe: Path | None = None,
     resume: Path | None = None,
 ) -> Choice:
     """Race CNNs, RNNs and Transformers on your data and say which to use; the best is saved as an artifact.
@@ -38,14 +50,26 @@ def choose(
             a third of them before the final and a third of a third at the rung before; a time limit still holds.
         max_params: limit on the parameters of the model.
         max_size: limit on the bytes of the artifact.
+        models: which may race, names and patterns with commas: resnet,lstm/*,vit/micro; a name means all its sizes.
+        families: which may race: cnn, rnn, transformer, hybrid.
+        exclude: which may not: names and patterns as for models, or families; rnn means the family.
+        task: what to learn, where it should not be inferred: classify or forecast.
+        metric: what decides, one of the task's: accuracy, balanced-accuracy, loss; MASE, sMAPE, CRPS.
+        margin: a difference of the metric that does not matter to you: a smaller one is a tie; 0 if not given.
         input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
         group: column that says which items belong together: they stay in one split.
         image_size: shorter side of pictures in pixels; if not given, the median, at most 96.
-        seed: of weights and batches; the splits never depend on it.
+        horizon: steps ahead, where series are to be continued; a day of hours, a year of months… if not given.
+        lookback: steps that a model sees of a series; inferred if not given.
+        season: steps of a season; inferred if not given.
+        known: columns that are known for the steps ahead too.
+        impute: how gaps in series are filled: linear or last; if not given, they are an error.
+        seed: of weights and batches, 0 if not given; the splits never depend on it.
         threads: threads inside an operation; if not given, as many as prove useful, with steps or workers one.
-        workers: processes that train at the same time, with that many threads each.
+        workers: processes that train at the same time, with that many threads each; 1 if not given.
         out: folder of the artifact; must be new or empty. runs/NAME-N if not given.
+        recipe: YAML file with any of these; what is given beside it wins. run/choose.yaml of a race is one.
         resume: folder of an interrupted race to go on with; nothing else is needed.
     """
     import time
@@ -59,32 +83,30 @@ def choose(
     from triarch.core.interrupt import deferred
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
-    from triarch.data.asked import names
     from triarch.race.candidates import entries, within
     from triarch.race.choose import run
     from triarch.race.options import Options
     from triarch.race.race import Race
+    from triarch.race.selection import selected
     from triarch.race.subject import subject
+    from triarch.training.recipe import read
 
-    out, resume = (Path(path) if path is not None else None for path in (out, resume))
-    options = Options(
-        data=str(data) if isinstance(data, str | Path) else None,
-        seconds=seconds,
-        steps=steps,
-        max_params=max_params,
-        max_size=max_size,
-        input=names(input),
-        target=target,
-        group=group,
-        image_size=image_size,
-        seed=seed,
-        threads=threads,
-        workers=workers,
-    )
+    out, recipe, resume = (Path(path) if path is not None else None for path in (out, recipe, resume))
+    asked: dict[str, Any] = {
+        "seconds": seconds, "steps": steps, "max_params": max_params, "max_size": max_size, "models": models,
+        "families": families, "exclude": exclude, "task": task, "metric": metric, "margin": margin, "input": input,
+        "target": target, "group": group, "image_size": image_size, "horizon": horizon, "lookback": lookback,
+        "season": season, "known": known, "impute": impute, "seed": seed, "threads": threads, "workers": workers,
+    }  # fmt: skip
+    given = {name: value for name, value in asked.items() if value is not None and value != ()}
     if resume is not None:
-        if replace(options, data=None) != Options() or out is not None:
+        if given or out is not None or recipe is not None:
             raise InputError(f"--resume {resume}: the folder knows its options", "leave the others out")
         options = Options.read(resume / "run" / "options.json")
+    else:
+        if data is not None:
+            given["data"] = str(data) if isinstance(data, str | Path) else None
+        options = Options.of({**(read(recipe) if recipe else {}), **given})
     data = options.data if data is None else data
     if data is None:
         raise InputError(
@@ -102,16 +124,17 @@ def choose(
     base = options.recipe()
     budget = Budget(options.limit, options.max_params, options.max_size, options.steps)
     with computing(base.threads, base.seed, flush_denormals=True), progress("choosing") as reporter:
-        dataset, task = subject(data, options, base, reporter.update)
+        dataset, learned = subject(data, options, base, reporter.update)
         options = replace(options, fingerprint=dataset.spec.fingerprint)
-        found = entries(dataset, task, options.limit, base.batch_size, options.max_params)
+        models = selected(dataset.spec.modality, options.models, options.families, options.exclude)
+        found = entries(dataset, learned, options.limit, base.batch_size, models, options.max_params)
         allowed = within(budget, found)
-        first = {"run/options.json": options.to_json()}
+        first = {"run/options.json": options.to_json(), "run/choose.yaml": options.to_yaml()}
         stem = Path(dataset.spec.name).stem
         folder = resume or new_folder(out, stem, first, "triarch choose")
         with (
             only_one(folder / "run"),
             deferred() as stop,
-            Race(folder / "run", options, budget, dataset, task, base, reporter, stop, began) as race,
+            Race(folder / "run", options, budget, dataset, learned, base, reporter, stop, began) as race,
         ):
-            return run(race, found, allowed, options.code(), options.threads)
+            return run(race, found, allowed, options)
