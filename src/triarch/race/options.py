@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from triarch.core.budget import Budget
 from triarch.core.errors import InputError
 from triarch.training.recipe import Recipe, make
 
@@ -20,6 +21,8 @@ class Options:
     seconds: float = 300.0
     max_params: int | None = None
     max_size: int | None = None
+    max_memory: int | None = None
+    max_latency: float | None = None
     input: tuple[str, ...] = ()
     target: str | None = None
     group: str | None = None
@@ -27,6 +30,10 @@ class Options:
     seed: int = 0
     threads: int | None = None
     fingerprint: str | None = None
+
+    def budget(self) -> Budget:
+        """The limits."""
+        return Budget(self.seconds, self.max_params, self.max_size, self.max_memory, self.max_latency)
 
     def recipe(self) -> Recipe:
         """What all trainings of the race have in common; the model is put in later."""

@@ -15,8 +15,10 @@ def choose(
     data: Any = None,
     *,
     seconds: float = 300.0,
-    max_params: int | None = None,
-    max_size: int | None = None,
+    max_params: int | str | None = None,
+    max_size: int | str | None = None,
+    max_memory: int | str | None = None,
+    max_latency: float | None = None,
     input: str | Sequence[str] = (),
     target: str | None = None,
     group: str | None = None,
@@ -31,8 +33,10 @@ def choose(
     Args:
         data: built-in set, folder of pictures or texts, CSV, Parquet, JSONL, .ts, IDX, .npz, hf:org/name, (x, y).
         seconds: time limit of the whole command.
-        max_params: limit on the parameters of the model.
-        max_size: limit on the bytes of the artifact.
+        max_params: limit on the parameters of the model: 500000, 500k, 2M.
+        max_size: limit on the bytes of the artifact: 500k, 2M, 1.5GB.
+        max_memory: limit on the bytes of memory that one answer takes, weights included.
+        max_latency: limit on the milliseconds from raw input to answer, one item at a time; 95 of 100 are quicker.
         input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
         group: column that says which items belong together: they stay in one split.
@@ -47,7 +51,7 @@ def choose(
     began = time.perf_counter()
     from dataclasses import replace
 
-    from triarch.core.budget import Budget
+    from triarch.core.budget import milliseconds, whole
     from triarch.core.errors import InputError
     from triarch.core.files import new_folder, only_one
     from triarch.core.interrupt import deferred
@@ -55,8 +59,9 @@ def choose(
     from triarch.core.progress import progress
     from triarch.data.asked import names
     from triarch.data.dataset import prepare
-    from triarch.race.candidates import entries, within
+    from triarch.race.candidates import entries
     from triarch.race.choose import run
+    from triarch.race.limits import quick_enough, quick_look, within
     from triarch.race.options import Options
     from triarch.race.race import Race
     from triarch.tasks import registry as tasks
@@ -66,8 +71,10 @@ def choose(
     options = Options(
         data=str(data) if isinstance(data, str | Path) else None,
         seconds=seconds,
-        max_params=max_params,
-        max_size=max_size,
+        max_params=whole("max_params", max_params),
+        max_size=whole("max_size", max_size),
+        max_memory=whole("max_memory", max_memory),
+        max_latency=milliseconds("max_latency", max_latency),
         input=names(input),
         target=target,
         group=group,
@@ -87,19 +94,21 @@ def choose(
         )
     if not SHORTEST <= options.seconds <= LONGEST:
         raise InputError(f"--seconds {options.seconds:g}: a race takes from {SHORTEST} to {LONGEST}")
-    base = options.recipe()
-    budget = Budget(options.seconds, options.max_params, options.max_size)
+    base, budget = options.recipe(), options.budget()
     with computing(base.threads, base.seed, flush_denormals=True), progress("choosing") as reporter:
         dataset = prepare(open_data(data, base, reporter.update), report=reporter.update)
         if options.fingerprint not in (None, dataset.spec.fingerprint):
             raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
         options = replace(options, fingerprint=dataset.spec.fingerprint)
         task = tasks.infer(dataset.spec)
-        found = entries(dataset, task, options.seconds, base.batch_size)
-        allowed = within(budget, found)
+        found = entries(dataset, task, budget, base.batch_size)
+        allowed = within(budget, found, dataset, task)
+        looked = quick_look(budget, allowed, dataset, task, base.threads) if resume is None else None
+        if looked is not None:
+            quick_enough(budget, allowed, looked)
         first = {"run/options.json": options.to_json()}
         stem = Path(dataset.spec.name).stem
         folder = resume or new_folder(out, stem, first, "triarch choose")
         with only_one(folder / "run"), deferred() as stop:
             race = Race(folder / "run", budget, dataset, task, base, reporter, stop, began)
-            return run(race, found, allowed, options.code(), options.threads)
+            return run(race, found, allowed, options, looked)
