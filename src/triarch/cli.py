@@ -126,6 +126,8 @@ def _plain(annotation: Any) -> Any:
         return list[str]
     if Path in parts:
         return Path
+    if str in parts:
+        return str
     (kind,) = (part for part in parts if part is not NoneType)
     return kind
 

@@ -167,6 +167,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
             models=self.models, families=self.families, exclude=self.exclude, metric=self.metric, input=self.input,
             seed=self.seed, threads=self.threads, out=Path(out),
         )  # fmt: skip
+        if choice.artifact is None:
+            raise InputError(choice.verdict.text, "raise the limits")
         return choice, load(choice.artifact)
 
     def _train(self, inputs: Any, labels: list[str]) -> Artifact:

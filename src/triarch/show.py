@@ -44,7 +44,11 @@ def _show_choice(console: Console, choice: Choice) -> None:
     console.print(choice.verdict.text, markup=False)
     if choice.verdict.kind != "network" and choice.verdict.baseline:
         console.print(f"\n{choice.verdict.baseline.code}\n", markup=False)
-    console.print(f"artifact  {choice.artifact}\nreport    {choice.report}", markup=False, soft_wrap=True)
+    console.print(
+        f"artifact  {choice.artifact or 'none, as no network keeps the limits'}\nreport    {choice.report}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _table(rows: list[dict[str, Any]], skip: tuple[str, ...] = ()) -> Table:

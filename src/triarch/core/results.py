@@ -230,15 +230,71 @@ class BestBaseline:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A limit of the budget beside what the answer takes.
+
+    Attributes:
+        name: max_params, max_size (bytes), max_memory (bytes) or max_latency (milliseconds, p95).
+        measured: of the finished artifact, in a fresh process; None where it could not be measured.
+        kept: None where that is not known.
+    """
+
+    name: str
+    limit: float
+    measured: float | None
+    kept: bool | None
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How one class is answered; None where there is nothing to divide by."""
+
+    name: str
+    items: int
+    recall: float | None
+    precision: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """The items whose answer was given a probability above `low` and up to `high`; `confidence` is its mean."""
+
+    low: float
+    high: float
+    items: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How a classifier answers, class by class.
+
+    Attributes:
+        confusion: items by class (rows) and answer (columns).
+        calibration_error: the expected one over `bins`, which leave empty ones out.
+    """
+
+    classes: list[ClassScore]
+    confusion: list[list[int]]
+    calibration_error: float
+    bins: list[CalibrationBin]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The answer.
 
     Attributes:
-        kind: what to use; "undecided" where the data cannot tell network and baseline apart.
-        model: the best network, whatever `kind` says.
+        kind: what to use; "undecided" where the data cannot tell network and baseline apart. Where no network keeps the
+            limits it is a baseline, if one was ready.
+        model: the best network, whatever `kind` says; of two that tie the cheaper.
         difference: `model` minus `runner_up`, paired on the items of the confirm split.
-        tie: the interval of `difference` contains zero.
+        tie: the interval of `difference` contains zero, or `difference` is within the margin that was asked for.
         score: of the artifact, on the confirm split, opened once.
+        front: the models than which none is both as good and as cheap, in latency, memory and size, and better in one.
+        quality: of the artifact on the confirm split; None where the answer is no class.
     """
 
     kind: Literal["network", "baseline", "undecided"]
@@ -253,11 +309,18 @@ class Verdict:
     split: str
     baseline: BestBaseline | None
     text: str
+    limits: list[Limit] = field(default_factory=list)
+    front: list[str] = field(default_factory=list)
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The outcome of a race."""
+    """The outcome of a race.
+
+    Attributes:
+        artifact: its folder; None where no network keeps the limits.
+    """
 
     task: str
     metric: Metric
@@ -266,7 +329,7 @@ class Choice:
     baselines: list[BaselineScore]
     candidates: list[Candidate]
     verdict: Verdict
-    artifact: str
+    artifact: str | None
     report: str
     run: str
     seed: int

@@ -43,10 +43,21 @@ def latency(call: Callable[[], object], limit: float | None = None) -> Latency |
     return Latency(p50=float(np.median(halves)), p95=float(max(tails)))
 
 
-def _block(call: Callable[[], object]) -> tuple[list[float], bool]:
+def rough(call: Callable[[], object], patience: float = 0.25) -> float:
+    """About the p50 of a quiet machine in milliseconds: the lowest of a few short blocks, within `patience` seconds."""
+    end = time.perf_counter() + patience
+    for _ in range(WARM_UP // 4):
+        call()
+    halves: list[float] = []
+    while len(halves) < BLOCKS and (not halves or time.perf_counter() < end):
+        halves.append(float(np.median(_block(call, CALLS // 10)[0])))
+    return min(halves)
+
+
+def _block(call: Callable[[], object], calls: int = CALLS) -> tuple[list[float], bool]:
     times = []
     wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(CALLS):
+    for _ in range(calls):
         start = time.perf_counter()
         call()
         times.append(1000 * (time.perf_counter() - start))

@@ -10,10 +10,9 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from triarch.core.budget import Budget
-from triarch.core.errors import InputError
+from triarch.core.budget import LIMITS, Budget, Costs
 from triarch.core.files import folder_bytes
-from triarch.core.results import Candidate, Metric
+from triarch.core.results import Candidate, Latency, Metric
 from triarch.data.dataset import Dataset
 from triarch.measure.count import macs, params, weight_bytes
 from triarch.measure.front import front
@@ -30,6 +29,10 @@ RECIPE_BYTES = 3_072
 FEWEST_STEPS = 150
 # Multiply–adds a second that no training here reaches; only to refuse giants without trying them.
 FAST = 2e11
+# No card is longer than with this.
+WIDEST = Measured(
+    0.1, (0.1, 0.1), 10**9, "confirm", Costs(10**9, 10**12, 10**12, Latency(123.4, 123.4)), dict.fromkeys(LIMITS, 1e12)
+)
 TOO_SLOW = "too slow for the time"
 FIRST_SIZES = ("micro", "classic", "nano", "tiny", "small", "base", "large")
 
@@ -48,18 +51,11 @@ class Entry:
         return self.counted.model
 
 
-def entries(
-    dataset: Dataset,
-    task: Task,
-    seconds: float,
-    batch_size: int,
-    models: Collection[str],
-    max_params: int | None = None,
-) -> list[Entry]:
+def entries(dataset: Dataset, task: Task, budget: Budget, batch_size: int, models: Collection[str]) -> list[Entry]:
     """Every one of `models`, which serve the data, counted on the meta device.
 
-    Of a ladder whose sizes have become too slow for `seconds` the larger ones are not counted any more, nor are those
-    with more than `max_params`: only their parameters are told. Counting all takes seconds.
+    Of those that break a limit, and of the larger ones of a ladder whose sizes have become too slow for the time, the
+    multiply–adds are not counted: only parameters and bytes are told.
     """
     found = []
     common = _common_bytes(dataset, task)
@@ -70,43 +66,18 @@ def entries(
         for size in (size for size in architecture.sizes if f"{name}/{size}" in models):
             with torch.device("meta"):
                 model = build(name, size, task, dataset.spec)
-            large = max_params is not None and params(model) > max_params
-            count = None if slow or large else macs(model, lambda model=model: model(batch))  # type: ignore[misc]
-            slow = slow or least_step_seconds(count or 0, batch_size) * FEWEST_STEPS > seconds
             counted = Candidate(
                 model=f"{name}/{size}",
                 family=architecture.family,
                 params=params(model),
-                macs=count,
+                macs=None,
                 artifact_bytes=common + weight_bytes(model) + BYTES_PER_TENSOR * len(model.state_dict()),
             )
+            if not slow and not budget.broken_by(Costs(counted.params, counted.artifact_bytes)):
+                counted.macs = macs(model, lambda model=model: model(batch))  # type: ignore[misc]
+            slow = slow or least_step_seconds(counted.macs or 0, batch_size) * FEWEST_STEPS > budget.seconds
             found.append(Entry(architecture, size, counted))
     return found
-
-
-def within(budget: Budget, all_entries: list[Entry]) -> list[Entry]:
-    """Those that keep the limits; the others are told why they do not.
-
-    Raises:
-        InputError: none does; it names the nearest.
-    """
-    allowed = []
-    for entry in all_entries:
-        broken = budget.broken_by(entry.counted.params, entry.counted.artifact_bytes or 0)
-        if broken:
-            entry.counted.status, entry.counted.reason = "over budget", broken
-        elif entry.counted.macs is None:
-            entry.counted.reason = TOO_SLOW
-        else:
-            allowed.append(entry)
-    if not allowed:
-        nearest = min(all_entries, key=lambda entry: _excess(budget, entry.counted))
-        raise InputError(
-            f"no model keeps the limits; the nearest is {nearest.model} with {nearest.counted.params:,} parameters"
-            f" and {nearest.counted.artifact_bytes:,} bytes",
-            f"raise the limit: --max-params {nearest.counted.params} --max-size {nearest.counted.artifact_bytes}",
-        )
-    return allowed
 
 
 def least_step_seconds(macs: int, batch_size: int) -> float:
@@ -142,8 +113,7 @@ def save_untrained(model: str, dataset: Dataset, task: Task, folder: Path) -> No
     """The artifact as it will be, but with weights as they are drawn: its cost does not depend on them."""
     name, _, size = model.partition("/")
     network = build(name, size, task, dataset.spec)
-    widest = Measured(0.1, (0.1, 0.1), 10**9, "confirm")
-    deliver(folder, model, network, {}, task, dataset, widest, "-" * RECIPE_BYTES)
+    deliver(folder, model, network, {}, task, dataset, WIDEST, "-" * RECIPE_BYTES)
 
 
 def _common_bytes(dataset: Dataset, task: Task) -> int:
@@ -153,11 +123,3 @@ def _common_bytes(dataset: Dataset, task: Task) -> int:
         folder = Path(temporary)
         save_untrained(f"{name}/{next(iter(registry.find(name).sizes))}", dataset, task, folder)
         return folder_bytes(folder) - (folder / WEIGHTS).stat().st_size
-
-
-def _excess(budget: Budget, counted: Candidate) -> float:
-    """By which factor the worst limit is broken."""
-    return max(
-        counted.params / budget.max_params if budget.max_params else 0,
-        (counted.artifact_bytes or 0) / budget.max_size if budget.max_size else 0,
-    )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
 
+from triarch.core.budget import Costs
 from triarch.core.errors import InputError
 from triarch.core.files import folder_bytes, write_json, write_text
 from triarch.core.machine import this_machine
@@ -19,25 +18,30 @@ from triarch.data.dataset import Dataset
 from triarch.measure.statistics import paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
 from triarch.race import baselines
-from triarch.race.candidates import Entry, mark_front, save_untrained
+from triarch.race.candidates import Entry, mark_front
+from triarch.race.costs import SHORTEST_MEASURED, keeping, measure_untrained, standings
+from triarch.race.limits import quick_enough, quick_look
 from triarch.race.options import Options
 from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
 from triarch.race.race import Race, trial_key
 from triarch.race.report import MISTAKES, Curve, Mistake, report
-from triarch.race.verdict import Opened, baseline_values, judge
+from triarch.race.verdict import Opened, baseline_values, judge, ranking
 from triarch.ship.deliver import Measured, deliver
-from triarch.ship.probe import Reading, measure_apart
 from triarch.training.recipe import Recipe, to_yaml
 
 
-def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], options: Options) -> Choice:
+def run(
+    race: Race, entries: Sequence[Entry], allowed: list[Entry], options: Options, looked: dict[str, float] | None
+) -> Choice:
     """Run what is left of a race, and write its artifact and report.
 
     Args:
         entries: all candidates, for the table.
-        allowed: those that keep the limits.
+        allowed: those that keep the limits which can be counted.
         options: what the race was asked for.
+        looked: from `quick_look`; None: it is still to be done, or in the ledger.
     """
+    allowed = _quick(race, allowed, looked)
     race.settle_threads(allowed, options.threads)
     if not (race.run / "choice.json").exists():
         race.crew  # noqa: B018  (workers get ready while the baselines are fitted)
@@ -51,26 +55,33 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], options: Opt
         raise InputError("every network diverged", f"check the data for extreme values; see {race.ledger.path}")
     first = {finalist.model for finalist in finalists}
     raced = [entry for heat in planned for entry in allowed if entry.model in heat.models]
-    _costs(race, sorted(raced, key=lambda entry: (entry.model not in first, entry.counted.macs or 0)))
+    if race.budget.max_latency is None or race.budget.seconds >= SHORTEST_MEASURED:
+        measure_untrained(race, sorted(raced, key=lambda entry: (entry.model not in first, entry.counted.macs or 0)))
+    finalists = keeping(race, planned, finalists, raced)
     plan = race.plan_finals(finalists)
     finals = race.finals(finalists, plan)
-    verdict, winner = judge(race, finals, plan, scores, fitted, options.code(), options.margin)
+    standing = standings(race, finals, ranking(race.task.primary, finals), plan, raced)
+    verdict, winner = judge(race, finals, standing, plan, scores, fitted, options.code(), options.margin)
     _note(race, entries, planned, finals, plan, verdict)
-    _save_artifact(race, winner, verdict)
     folder = race.run.parent
-    for entry in entries:
-        if entry.model == winner.model:
-            entry.counted.artifact_bytes = folder_bytes(folder)
-    mark_front([entry.counted for entry in entries], race.task.primary)
+    (entry,) = (entry for entry in entries if entry.model == winner.model)
+    (stand,) = (one for one in standing if one.model == winner.model)
+    if not stand.broken:
+        _save_artifact(race, winner, verdict, stand.costs)
+        entry.counted.artifact_bytes = folder_bytes(folder)
+    candidates = [entry.counted for entry in entries]
+    mark_front(candidates, race.task.primary)
+    verdict = replace(verdict, front=[one.model for one in candidates if one.on_front])
+    race.once("verdict", lambda: as_json(verdict))
     choice = Choice(
         task=race.task.name,
         metric=race.task.primary,
         budget=asdict(race.budget) | ({} if race.budget.timed else {"seconds": None}),
         spent={"seconds": round(race.elapsed, 1)},
         baselines=scores,
-        candidates=_sorted([entry.counted for entry in entries], race.task.primary),
+        candidates=_sorted(candidates, race.task.primary),
         verdict=verdict,
-        artifact=str(folder),
+        artifact=None if stand.broken else str(folder),
         report=str(race.run / "report.html"),
         run=str(race.run),
         seed=race.base.seed,
@@ -119,29 +130,16 @@ def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fit
     return scores, done
 
 
-def _costs(race: Race, entries: list[Entry]) -> None:
-    """Measure latency, memory and size of `entries`, in their order, as far as the time for it goes."""
+def _quick(race: Race, allowed: list[Entry], looked: dict[str, float] | None) -> list[Entry]:
+    """Those that keep a limit on latency as far as a look at the untrained model tells."""
+    if race.budget.max_latency is None:
+        return allowed
 
-    def measure() -> dict[str, Any]:
-        race.reporter.update(race.fraction, "measuring latency and memory")
-        shutil.rmtree(race.run / "untrained", ignore_errors=True)
-        folders = {}
-        for entry in entries:
-            folder = race.run / "untrained" / entry.model.replace("/", "-")
-            save_untrained(entry.model, race.dataset, race.task, folder)
-            folders[folder] = entry.model
-        limit = min(max(6.0, MEASURING * race.budget.seconds if race.budget.timed else 0.0), 0.2 * race.left)
-        readings = measure_apart(list(folders), race.base.threads, limit)
-        shutil.rmtree(race.run / "untrained")
-        return {folders[folder]: asdict(reading) for folder, reading in readings.items()}
+    def look() -> dict[str, Any]:
+        given = looked or quick_look(race.budget, allowed, race.dataset, race.task, race.base.threads)
+        return {"p50_ms": given}
 
-    readings = TypeAdapter(dict[str, Reading]).validate_python(race.once("costs", measure))
-    for entry in entries:
-        if entry.model in readings:
-            reading, counted = readings[entry.model], entry.counted
-            counted.latency_ms = reading.latency_ms
-            counted.peak_memory_bytes = reading.peak_memory_bytes
-            counted.artifact_bytes = reading.artifact_bytes
+    return quick_enough(race.budget, allowed, race.once("look", look)["p50_ms"])
 
 
 def _note(
@@ -200,10 +198,12 @@ def _sorted(candidates: list[Candidate], metric: Metric) -> list[Candidate]:
     return sorted(candidates, key=lambda one: (order.get(one.status, 6), -metric.gain(one.score or 0.0), one.params))
 
 
-def _save_artifact(race: Race, winner: Opened, verdict: Verdict) -> None:
+def _save_artifact(race: Race, winner: Opened, verdict: Verdict, cost: Costs) -> None:
     recipe = Recipe(**winner.recipe)
     text = to_yaml(recipe)
-    measured = Measured(verdict.score, verdict.score_interval, verdict.n, verdict.split)
+    measured = Measured(
+        verdict.score, verdict.score_interval, verdict.n, verdict.split, cost, race.budget.limits
+    )  # fmt: skip
     deliver(race.run.parent, winner.model, winner.network, recipe.settings, race.task, race.dataset, measured, text)
     write_text(race.run / "recipe.yaml", text)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
-from triarch.core.budget import FOREVER
+from triarch.core.budget import FOREVER, Budget, milliseconds, whole
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Spec
 from triarch.tasks import registry as tasks
@@ -43,8 +44,10 @@ class Options:
     data: str | None = None
     seconds: float | None = None
     steps: int | None = None
-    max_params: int | None = None
-    max_size: int | None = None
+    max_params: Annotated[int | None, BeforeValidator(partial(whole, "max_params"))] = None
+    max_size: Annotated[int | None, BeforeValidator(partial(whole, "max_size"))] = None
+    max_memory: Annotated[int | None, BeforeValidator(partial(whole, "max_memory"))] = None
+    max_latency: Annotated[float | None, AfterValidator(partial(milliseconds, "max_latency"))] = None
     models: Patterns = ()
     families: Patterns = ()
     exclude: Patterns = ()
@@ -82,6 +85,10 @@ class Options:
             first = error.errors()[0]
             place = str(first["loc"][0]).replace("_", "-")
             raise InputError(f"--{place}: {first['msg']}, not {first['input']!r}") from None
+
+    def budget(self) -> Budget:
+        """The limits."""
+        return Budget(self.limit, self.max_params, self.max_size, self.max_memory, self.max_latency, self.steps)
 
     def recipe(self) -> Recipe:
         """What all trainings of the race have in common; the model is put in later."""

@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load as load_tensors
 
+from triarch.core.budget import Costs
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
-from triarch.core.results import BaselineScore, BestBaseline, Interval, Metric, Verdict
+from triarch.core.results import BaselineScore, BestBaseline, Limit, Metric, Quality, Verdict
+from triarch.measure.classes import quality
 from triarch.measure.statistics import Difference, paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
-from triarch.model import Model, build
-from triarch.race.baselines import BASELINES, Fitted
+from triarch.model import Model
+from triarch.race.baselines import Fitted, find, frame_of
+from triarch.race.costs import GUARD, Standing, best_seed, trained
 from triarch.race.plan import Finals
 from triarch.race.race import Race
+from triarch.race.telling import Story, text
 from triarch.training.evaluate import Scores, evaluate
+
+# Latencies that differ by less than this factor count as equal.
+ALIKE = 1.2
 
 
 @dataclass(frozen=True)
 class Opened:
-    """One seed of a finalist: its score and loss on select, and its answers on confirm."""
+    """One seed of a finalist and its answers on confirm."""
 
     model: str
-    select: float
-    loss: float
-    recipe: dict[str, Any]
+    result: Mapping[str, Any]
     network: Model
     confirm: Scores
 
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What repeats its training."""
+        recipe: dict[str, Any] = self.result["recipe"]
+        return recipe
 
-def ranking(finals: dict[str, list[dict[str, Any]]], metric: Metric) -> list[str]:
+
+def ranking(metric: Metric, finals: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     """The finalists by their mean score over seeds on select, the best first; loss decides between equals.
 
     Raises:
@@ -44,10 +55,11 @@ def ranking(finals: dict[str, list[dict[str, Any]]], metric: Metric) -> list[str
     for model, results in finals.items():
         done = [result for result in results if result["score"] is not None]
         if done:
-            means[model] = tuple(float(np.mean([result[key] for result in done])) for key in ("score", "loss"))
+            score, loss = (float(np.mean([result[key] for result in done])) for key in ("score", "loss"))
+            means[model] = (metric.gain(score), -loss)
     if not means:
         raise InputError("every network diverged", "check the data for extreme values; see run/records.jsonl")
-    return sorted(means, key=lambda model: (metric.gain(means[model][0]), -means[model][1]), reverse=True)
+    return sorted(means, key=lambda model: means[model], reverse=True)
 
 
 def baseline_values(race: Race, rows: NDArray[np.int64], predicted: NDArray[Any]) -> NDArray[np.float32]:
@@ -57,57 +69,95 @@ def baseline_values(race: Race, rows: NDArray[np.int64], predicted: NDArray[Any]
 
 
 def judge(
-    race: Race, finals: dict[str, list[dict[str, Any]]], plan: Finals, scores: list[BaselineScore],
-    fitted: dict[str, Fitted], data: str, margin: float = 0.0,
+    race: Race, finals: dict[str, list[dict[str, Any]]], standings: Sequence[Standing], plan: Finals,
+    scores: list[BaselineScore], fitted: dict[str, Fitted], data: str, margin: float = 0.0,
 ) -> tuple[Verdict, Opened]:  # fmt: skip
     """Open the confirm split and decide.
 
     Args:
+        standings: of the finalists, in the order of their claim.
         scores: of the baselines on select; the best is taken to confirm.
         data: Python for the data, for the lines that reproduce a baseline.
-        margin: differences of the primary metric smaller than this count as a tie.
+        margin: a difference of scores up to which two networks count as equally good.
     """
     metric = race.task.primary
-    ranked = ranking(finals, metric)
-    seeds = _open(race, ranked[0], finals[ranked[0]], plan)
-    winner = max(seeds, key=lambda one: (metric.gain(one.select), -one.loss))
-    ours = np.stack([one.confirm.metrics[metric.name] for one in seeds])
-    gap = None
-    if len(ranked) > 1:
-        others = _open(race, ranked[1], finals[ranked[1]], plan)
-        theirs = np.stack([one.confirm.metrics[metric.name] for one in others])
-        gap = paired_difference(ours, theirs, strata=winner.confirm.strata(metric))
+    standing, rival = standings[0], standings[1] if len(standings) > 1 else None
+    seeds = _open(race, finals[standing.model], standing.model, plan)
+    ours, gap, because = _values(seeds, metric), None, ""
+    strata = seeds[0].confirm.strata(metric)
+    if rival is not None:
+        others = _open(race, finals[rival.model], rival.model, plan)
+        gap = paired_difference(ours, _values(others, metric), strata=strata)
+        tie = is_tie(gap, margin)
+        because = cheaper(rival.costs, standing.costs) if tie and rival.place == standing.place else ""
+        if because:
+            standing, rival, seeds, ours = rival, standing, others, _values(others, metric)
+            gap = Difference(-gap.mean, (-gap.interval[1], -gap.interval[0]))
+    best = best_seed(race, finals[standing.model])
+    winner = next(one for one in seeds if one.result["seed"] == best["seed"])
     baseline, lead = _baseline(race, ours, plan, scores, fitted, data)
-    values, strata = winner.confirm.metrics[metric.name], winner.confirm.strata(metric)
+    values = winner.confirm.metrics[metric.name]
     verdict = Verdict(
-        kind=_kind(lead, metric),
+        kind=_kind(lead, metric) if not standing.broken else "baseline" if baseline else "undecided",
         model=winner.model,
-        runner_up=ranked[1] if gap else None,
+        runner_up=rival.model if rival else None,
         difference=gap.mean if gap else None,
         interval=gap.interval if gap else None,
-        tie=gap is not None and (not gap.clear or abs(gap.mean) < margin),
+        tie=gap is not None and is_tie(gap, margin),
         score=winner.confirm.score(metric),
         score_interval=score_interval(values, strata),
         n=len(values),
         split="confirm",
         baseline=baseline,
         text="",
+        limits=held(race.budget.limits, standing),
+        quality=_quality(race, winner),
     )
-    return _with_text(verdict, metric, len(seeds)), winner
+    done = [result["score"] for result in finals[winner.model] if result["score"] is not None]
+    story = Story(metric, standing, [one for one in standings if one.broken], because, margin, done)
+    return Verdict(**{**vars(verdict), "text": text(verdict, story)}), winner
 
 
-def _open(race: Race, model: str, results: list[dict[str, Any]], plan: Finals) -> list[Opened]:
+def is_tie(gap: Difference, margin: float) -> bool:
+    """Whether two networks count as equally good."""
+    return not gap.clear or abs(gap.mean) <= margin
+
+
+def cheaper(one: Costs, other: Costs) -> str:
+    """By what `one` is cheaper than `other`, in words: by latency where that differs clearly, else by size; else ""."""
+    if one.latency_ms and other.latency_ms:
+        mine, yours = one.latency_ms.p95, other.latency_ms.p95
+        if max(mine, yours) > ALIKE * min(mine, yours):
+            return f"{mine:.3g} against {yours:.3g} ms" if mine < yours else ""
+    if one.artifact_bytes is None or other.artifact_bytes is None or one.artifact_bytes >= other.artifact_bytes:
+        return ""
+    return f"{one.artifact_bytes:,} against {other.artifact_bytes:,} bytes"
+
+
+def held(limits: Mapping[str, float], standing: Standing) -> list[Limit]:
+    """Each limit beside what was measured."""
+    found = []
+    for name, limit in limits.items():
+        figure = None if name in standing.unknown else standing.costs.of(name)
+        guard = GUARD if name == "max_latency" else 1.0
+        found.append(Limit(name, limit, figure, None if figure is None else guard * figure <= limit))
+    return found
+
+
+def _values(seeds: Sequence[Opened], metric: Metric) -> NDArray[np.float32]:
+    return np.stack([one.confirm.metrics[metric.name] for one in seeds])
+
+
+def _open(race: Race, results: list[dict[str, Any]], model: str, plan: Finals) -> list[Opened]:
     """Every seed of a finalist, with its answers on the confirm split."""
-    name, _, size = model.partition("/")
     opened = []
     for result in results:
         if result["score"] is None:
             continue
-        network = build(name, size, race.task, race.dataset.spec, result["recipe"]["settings"])
-        network.load_state_dict(load_tensors(race.weights_path(model, result["seed"]).read_bytes()))
+        network = trained(race, model, result)
         with computing(race.base.threads):
             scores = evaluate(network, race.task, race.dataset.batches(race.rows("confirm", plan.confirm)))
-        opened.append(Opened(model, result["score"], result["loss"], result["recipe"], network, scores))
+        opened.append(Opened(model, result, network, scores))
     return opened
 
 
@@ -115,16 +165,16 @@ def _baseline(
     race: Race, ours: NDArray[np.float32], plan: Finals, scores: list[BaselineScore], fitted: dict[str, Fitted],
     data: str,
 ) -> tuple[BestBaseline | None, Difference | None]:  # fmt: skip
-    finished = [score for score in scores if score.score is not None]
-    if not finished:
+    gains = {score.name: race.task.primary.gain(score.score) for score in scores if score.score is not None}
+    if not gains:
         return None, None
-    best = max(finished, key=lambda score: race.task.primary.gain(score.score or 0.0))
+    best = max(gains, key=lambda name: gains[name])
     rows = race.rows("confirm", plan.confirm)
-    predicted = fitted[best.name].confirm[np.searchsorted(race.rows("confirm"), rows)]
+    predicted = fitted[best].confirm[np.searchsorted(race.rows("confirm"), rows)]
     values, strata = baseline_values(race, rows, predicted), race.strata(rows)
     lead = paired_difference(ours, values[None], strata=strata)
-    code = BASELINES[best.name].code(data, race.task.primary.name)
-    return BestBaseline(best.name, mean_score(values, strata), lead.mean, lead.interval, code), lead
+    code = find(best, frame_of(race.dataset)).code(data, race.task.primary.name)
+    return BestBaseline(best, mean_score(values, strata), lead.mean, lead.interval, code), lead
 
 
 def _kind(lead: Difference | None, metric: Metric) -> Literal["network", "baseline", "undecided"]:
@@ -133,46 +183,8 @@ def _kind(lead: Difference | None, metric: Metric) -> Literal["network", "baseli
     return "network" if metric.gain(lead.mean) > 0 else "baseline"
 
 
-def _with_text(verdict: Verdict, metric: Metric, seeds: int) -> Verdict:
-    """Say it in words: first whether a network is worth it, then which, then how sure that is."""
-    sentences = []
-    baseline = verdict.baseline
-    if baseline is None:
-        sentences.append(
-            f"Undecided: {verdict.model} is the best network, but no baseline was ready to compare it with."
-        )
-    else:
-        lead = _told(baseline.difference, baseline.interval, metric)
-        if verdict.kind == "network":
-            sentences.append(f"Use {verdict.model}: it beats {baseline.name}, the best baseline, by {lead}.")
-        elif verdict.kind == "baseline":
-            sentences.append(
-                f"Use {baseline.name}: no network beats it; {verdict.model}, the best network, differs by {lead}."
-            )
-        else:
-            sentences.append(
-                f"Undecided: no network is shown to beat {baseline.name}. {verdict.model}, the best network, differs by"
-                f" {lead}, and {baseline.name} is the simpler of the two."
-            )
-    low, high = verdict.score_interval
-    sentences.append(
-        f"{verdict.model}, as it is saved, has {metric.name} {verdict.score:.3f} ({low:.3f} to {high:.3f}) on"
-        f" {verdict.n:,} items that took no part in the choice."
-    )
-    if verdict.runner_up and verdict.difference is not None and verdict.interval is not None:
-        gap, ahead = _told(verdict.difference, verdict.interval, metric), metric.gain(verdict.difference) > 0
-        end = "a tie" if verdict.tie else "a clear lead" if ahead else "the runner-up was better here"
-        sentences.append(f"Against the runner-up {verdict.runner_up} it stands at {gap}: {end}.")
-    if seeds == 1:
-        sentences.append("There was time for one seed only, so chance in training is not in the intervals.")
-    sentences.append("All networks were trained from scratch. Intervals are 95%.")
-    return Verdict(**{**vars(verdict), "text": " ".join(sentences)})
-
-
-def _told(difference: float, interval: Interval, metric: Metric) -> str:
-    """In points where scores are shares: +1.2 points (+0.3 to +2.1); else −0.031 (−0.050 to −0.012)."""
-    shares = metric.direction == "max"
-    middle, low, high = (
-        (f"{100 * value:+.1f}" if shares else f"{value:+.3f}").replace("-", "−") for value in (difference, *interval)
-    )
-    return f"{middle}{' points' if shares else ''} ({low} to {high})"
+def _quality(race: Race, winner: Opened) -> Quality | None:
+    target = race.dataset.spec.target
+    if target.kind != "class":
+        return None
+    return quality(race.dataset.source.labels[winner.confirm.items], winner.confirm.answers, target.names)

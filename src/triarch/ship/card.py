@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from triarch.core.budget import LIMITS, Costs, number
 from triarch.core.results import Interval, Metric
 from triarch.core.spec import Spec
 
@@ -13,12 +14,14 @@ ENTITIES = str.maketrans({sign: f"&#{ord(sign)};" for sign in "&<>|`[]\\*_"})
 
 def card(
     model: str, spec: Spec, metric: Metric, score: float, interval: Interval, n: int, split: str, params: int,
-    recipe: str,
+    recipe: str, costs: Costs | None = None, limits: Mapping[str, float] | None = None,
 ) -> str:  # fmt: skip
     """Markdown with measured numbers only.
 
     Args:
         recipe: the training in YAML.
+        costs: what was measured besides, where anything was.
+        limits: of the budget: name → limit.
     """
     if spec.target.kind == "future":
         future = spec.future
@@ -38,8 +41,7 @@ Trained from scratch by triarch to {does}.
 | | |
 |---|---|
 | {metric.name} on {n:,} items of {split} | {score:.4f} (95% interval {interval[0]:.4f} to {interval[1]:.4f}) |
-| parameters | {params:,} |
-| input | {spec.modality}, {shape} |
+{_costs(costs or Costs(params), limits or {})}| input | {spec.modality}, {shape} |
 | data | {spec.items:,} items, fingerprint {spec.fingerprint} |
 | split | {spec.split} |
 {what}
@@ -65,6 +67,17 @@ model.{called}
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(_plain, names[:40])) + (" …" if len(names) > 40 else "")
+
+
+def _costs(costs: Costs, limits: Mapping[str, float]) -> str:
+    """A row for each figure, beside its limit."""
+    rows = []
+    for name, unit in LIMITS.items():
+        figure, limit = costs.of(name), limits.get(name)
+        if figure is not None or limit is not None:
+            measured = number(name, figure) if figure is not None else "not measurable"
+            rows.append(f"| {unit} | {measured}{f', limit {number(name, limit)}' if limit is not None else ''} |\n")
+    return "".join(rows)
 
 
 def _plain(name: str) -> str:

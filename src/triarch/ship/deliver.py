@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from triarch.core.budget import Costs
+from triarch.core.files import folder_bytes, write_text
 from triarch.core.results import Interval
 from triarch.data.dataset import Dataset
 from triarch.measure.count import params
 from triarch.model import Model
-from triarch.ship.artifact import GOLDEN_ITEMS, Artifact, new_config, save
+from triarch.ship.artifact import CARD, GOLDEN_ITEMS, Artifact, new_config, save
 from triarch.ship.card import card
 from triarch.tasks.task import Task
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A score and where it comes from."""
+    """A score and where it comes from.
+
+    Attributes:
+        costs, limits: what the model takes and the limits on it, where they are for the card; of `costs` the bytes of
+            the artifact are counted anew.
+    """
 
     score: float
     interval: Interval
     n: int
     split: str
+    costs: Costs | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 def deliver(
@@ -38,9 +47,19 @@ def deliver(
         recipe: the training in YAML.
     """
     name, _, size = model.partition("/")
-    text = card(
-        model, dataset.spec, task.primary, measured.score, measured.interval, measured.n, measured.split,
-        params(network), recipe,
-    )  # fmt: skip
+
+    def words(total: int) -> str:
+        costs = replace(measured.costs, artifact_bytes=total) if measured.costs else None
+        return card(
+            model, dataset.spec, task.primary, measured.score, measured.interval, measured.n, measured.split,
+            params(network), recipe, costs, measured.limits,
+        )  # fmt: skip
+
     artifact = Artifact(new_config(name, size, dict(settings), task, dataset.spec), network, task, dataset.preprocessor)
-    save(artifact, folder, text, dataset.source.take(dataset.splits["train"][:GOLDEN_ITEMS]))
+    save(artifact, folder, words(0), dataset.source.take(dataset.splits["train"][:GOLDEN_ITEMS]))
+    if measured.costs:
+        others = folder_bytes(folder) - (folder / CARD).stat().st_size
+        said, total = 0, others
+        while said != total:
+            said, total = total, others + len(words(total).encode())
+        write_text(folder / CARD, words(total))

@@ -1,4 +1,4 @@
-"""Measures artifacts in a fresh process: `python -m triarch.ship.probe THREADS SECONDS FOLDER…`, a JSON line each."""
+"""Measures artifacts in a fresh process: `python -m triarch.ship.probe THREADS SECONDS TIMED FOLDER…`, a line each."""
 
 from __future__ import annotations
 
@@ -32,31 +32,36 @@ class Reading:
     artifact_bytes: int
 
 
-def measure(folder: Path, threads: int, limit: float | None = None) -> Reading:
+def measure(folder: Path, threads: int, limit: float | None = None, timed: bool = True) -> Reading:
     """Measure in this process.
 
     Args:
         threads: threads inside an operation.
         limit: seconds that the latency may take to measure.
+        timed: whether the latency is wanted, which takes longest.
     """
     with computing(threads):
         artifact = load(folder)
         one = golden(folder)[0][:1]
         batch = artifact.task.prepare(collate(artifact.preprocessor.encode(one)))
         peak = peak_bytes(lambda: artifact.model(batch), weight_bytes(artifact.model) + batch.input.nbytes)
-        reading = latency(lambda: artifact.predict(one), limit)
+        reading = latency(lambda: artifact.predict(one), limit) if timed else None
     return Reading(reading, peak, folder_bytes(folder))
 
 
-def measure_apart(folders: Sequence[Path], threads: int, limit: float | None = None) -> dict[Path, Reading]:
+def measure_apart(
+    folders: Sequence[Path], threads: int, limit: float | None = None, timed: bool = True
+) -> dict[Path, Reading]:
     """Measure in one fresh process, in the given order.
 
     Args:
-        limit: seconds that it all may take; what is not reached by then is missing from the answer.
+        limit: seconds that it all may take; what is not reached by then has no latency, or is missing.
+        timed: whether the latency is wanted, which takes longest.
     """
     if not folders:
         return {}
-    command = [sys.executable, "-m", "triarch.ship.probe", str(threads), str(limit or 0), *map(str, folders)]
+    options = (str(threads), str(limit or 0), str(int(timed)))
+    command = [sys.executable, "-m", "triarch.ship.probe", *options, *map(str, folders)]
     try:
         done = subprocess.run(
             command, stdout=subprocess.PIPE, timeout=limit and limit + 5, check=False, start_new_session=True
@@ -65,15 +70,17 @@ def measure_apart(folders: Sequence[Path], threads: int, limit: float | None = N
     except subprocess.TimeoutExpired as error:
         output = error.stdout or b""
     readings = [TypeAdapter(Reading).validate_json(line) for line in output.splitlines() if line.endswith(b"}")]
-    return dict(zip(folders, readings))
+    return dict(zip([*folders, *folders], readings))
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print a reading for each folder until the time is over."""
+    """Print a reading without latency for each folder, then one with it until the time is over."""
     end_with_parent()
-    threads, limit, *folders = arguments
+    threads, limit, timed, *folders = arguments
     end = time.perf_counter() + float(limit) if float(limit) else None
     for folder in folders:
+        print(json.dumps(asdict(measure(Path(folder), int(threads), timed=False))), flush=True)
+    for folder in folders if timed == "1" else ():
         left = None if end is None else end - time.perf_counter()
         if left is not None and left <= 0:
             return

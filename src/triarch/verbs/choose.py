@@ -17,8 +17,10 @@ def choose(
     *,
     seconds: float | None = None,
     steps: int | None = None,
-    max_params: int | None = None,
-    max_size: int | None = None,
+    max_params: int | str | None = None,
+    max_size: int | str | None = None,
+    max_memory: int | str | None = None,
+    max_latency: float | None = None,
     models: str | Sequence[str] = (),
     families: str | Sequence[str] = (),
     exclude: str | Sequence[str] = (),
@@ -48,8 +50,10 @@ def choose(
         seconds: time limit of the whole command; if not given, 300, or none where steps are given.
         steps: race by steps instead of time, so that it can be repeated bit for bit: each final takes so many, a trial
             a third of them before the final and a third of a third at the rung before; a time limit still holds.
-        max_params: limit on the parameters of the model.
-        max_size: limit on the bytes of the artifact.
+        max_params: limit on the parameters of the model: 500000, 500k, 2M.
+        max_size: limit on the bytes of the artifact: 500k, 2M, 1.5GB.
+        max_memory: limit on the bytes of memory that one answer takes, weights included.
+        max_latency: limit on the milliseconds from raw input to answer, one item at a time; 95 of 100 are quicker.
         models: which may race, names and patterns with commas: resnet,lstm/*,vit/micro; a name means all its sizes.
         families: which may race: cnn, rnn, transformer, hybrid.
         exclude: which may not: names and patterns as for models, or families; rnn means the family.
@@ -77,14 +81,14 @@ def choose(
     began = time.perf_counter()
     from dataclasses import replace
 
-    from triarch.core.budget import Budget
     from triarch.core.errors import InputError
     from triarch.core.files import new_folder, only_one
     from triarch.core.interrupt import deferred
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
-    from triarch.race.candidates import entries, within
+    from triarch.race.candidates import entries
     from triarch.race.choose import run
+    from triarch.race.limits import quick_enough, quick_look, within
     from triarch.race.options import Options
     from triarch.race.race import Race
     from triarch.race.selection import selected
@@ -93,10 +97,11 @@ def choose(
 
     out, recipe, resume = (Path(path) if path is not None else None for path in (out, recipe, resume))
     asked: dict[str, Any] = {
-        "seconds": seconds, "steps": steps, "max_params": max_params, "max_size": max_size, "models": models,
-        "families": families, "exclude": exclude, "task": task, "metric": metric, "margin": margin, "input": input,
-        "target": target, "group": group, "image_size": image_size, "horizon": horizon, "lookback": lookback,
-        "season": season, "known": known, "impute": impute, "seed": seed, "threads": threads, "workers": workers,
+        "seconds": seconds, "steps": steps, "max_params": max_params, "max_size": max_size, "max_memory": max_memory,
+        "max_latency": max_latency, "models": models, "families": families, "exclude": exclude, "task": task,
+        "metric": metric, "margin": margin, "input": input, "target": target, "group": group,
+        "image_size": image_size, "horizon": horizon, "lookback": lookback, "season": season, "known": known,
+        "impute": impute, "seed": seed, "threads": threads, "workers": workers,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None and value != ()}
     if resume is not None:
@@ -121,14 +126,16 @@ def choose(
         raise InputError(
             f"--workers {options.workers}: from 1 to {MOST_WORKERS}", f"this machine has {cores()} core(s)"
         )
-    base = options.recipe()
-    budget = Budget(options.limit, options.max_params, options.max_size, options.steps)
+    base, budget = options.recipe(), options.budget()
     with computing(base.threads, base.seed, flush_denormals=True), progress("choosing") as reporter:
         dataset, learned = subject(data, options, base, reporter.update)
         options = replace(options, fingerprint=dataset.spec.fingerprint)
         models = selected(dataset.spec.modality, options.models, options.families, options.exclude)
-        found = entries(dataset, learned, options.limit, base.batch_size, models, options.max_params)
-        allowed = within(budget, found)
+        found = entries(dataset, learned, budget, base.batch_size, models)
+        allowed = within(budget, found, dataset, learned)
+        looked = quick_look(budget, allowed, dataset, learned, base.threads) if resume is None else None
+        if looked is not None:
+            quick_enough(budget, allowed, looked)
         first = {"run/options.json": options.to_json(), "run/choose.yaml": options.to_yaml()}
         stem = Path(dataset.spec.name).stem
         folder = resume or new_folder(out, stem, first, "triarch choose")
@@ -137,4 +144,4 @@ def choose(
             deferred() as stop,
             Race(folder / "run", options, budget, dataset, learned, base, reporter, stop, began) as race,
         ):
-            return run(race, found, allowed, options)
+            return run(race, found, allowed, options, looked)

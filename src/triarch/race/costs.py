@@ -1,0 +1,183 @@
+"""What the networks of a race cost, measured in fresh processes, and who keeps the limits by that."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+from safetensors.torch import load as load_tensors
+
+from triarch.core.budget import Costs
+from triarch.core.files import folder_bytes
+from triarch.measure.count import params
+from triarch.model import Model, build
+from triarch.race.candidates import WIDEST, Entry, save_untrained
+from triarch.race.halving import Finalist
+from triarch.race.limits import costs
+from triarch.race.plan import MEASURING, Finals, Heat, measuring
+from triarch.race.race import Race, trial_key
+from triarch.ship.deliver import deliver
+from triarch.ship.probe import Reading, measure_apart
+from triarch.training.recipe import Recipe, to_yaml
+
+# What a p95 is taken times before it is held against the limit, so that readings later do not exceed it: before the
+# finals, where another can still take the place, and at the end.
+EARLY_GUARD, GUARD = 1.25, 1.1
+START = 2.5
+# In a shorter race with a limit on latency only the finished artifacts are measured: to start a process takes too long.
+SHORTEST_MEASURED = 40.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A finalist and what its finished artifact costs.
+
+    Attributes:
+        broken: the limit that it breaks, in words; "" where it breaks none.
+        unknown: the limits of which it could not be measured whether it keeps them.
+    """
+
+    model: str
+    costs: Costs
+    broken: str = ""
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> int:
+        """Those that keep all limits come first, then those that may, then those that do not."""
+        return 2 if self.broken else 1 if self.unknown else 0
+
+
+def measure_untrained(race: Race, entries: Sequence[Entry]) -> None:
+    """Measure latency, memory and size of `entries`, in their order, as far as the time for it goes."""
+
+    def measure() -> dict[str, Any]:
+        race.reporter.update(race.fraction, "measuring latency and memory")
+        folders = {}
+        for entry in entries:
+            folder = race.run / "untrained" / entry.model.replace("/", "-")
+            save_untrained(entry.model, race.dataset, race.task, folder)
+            folders[folder] = entry.model
+        share = 0.2 if race.budget.max_latency is None else 0.35
+        limit = min(max(6.0, MEASURING * race.budget.seconds), share * race.left)
+        readings = measure_apart(list(folders), race.base.threads, limit)
+        shutil.rmtree(race.run / "untrained")
+        return {folders[folder]: asdict(reading) for folder, reading in readings.items()}
+
+    readings = TypeAdapter(dict[str, Reading]).validate_python(race.once("costs", measure))
+    for entry in entries:
+        if entry.model in readings:
+            note(entry, readings[entry.model])
+
+
+def note(entry: Entry, reading: Reading | Costs) -> None:
+    """Write what was measured into a candidate."""
+    counted = entry.counted
+    counted.latency_ms = reading.latency_ms or counted.latency_ms
+    counted.peak_memory_bytes = reading.peak_memory_bytes or counted.peak_memory_bytes
+    counted.artifact_bytes = reading.artifact_bytes or counted.artifact_bytes
+
+
+def keeping(race: Race, planned: Sequence[Heat], finalists: list[Finalist], entries: Sequence[Entry]) -> list[Finalist]:
+    """The finalists, where one breaks a limit the best other trial of its family in its place, or none.
+
+    Cost does not depend on weights, and a final is trained from scratch: so a cheaper model can still take part.
+
+    Returns:
+        At least one: where no model keeps the limits, the one that is nearest in latency.
+    """
+    if not race.budget.limits:
+        return finalists
+    found = {entry.model: costs(entry.counted) for entry in entries}
+    broken = {model: race.budget.broken_by(known, EARLY_GUARD) for model, known in found.items()}
+    kept = []
+    for finalist in finalists:
+        (heat,) = (heat for heat in planned if heat.family == finalist.family)
+        others = [] if not broken[finalist.model] else [one for one in _trials(race, heat) if not broken[one.model]]
+        kept += others[:1] if broken[finalist.model] else [finalist]
+        if broken[finalist.model]:
+            instead = f"{others[0].model} goes to the final instead" if others else "none of its family keeps it"
+            race.reporter.say(f"{finalist.model} breaks a limit ({broken[finalist.model]}): {instead}")
+    return kept or [min(finalists, key=lambda one: found[one.model].of("max_latency") or np.inf)]
+
+
+def standings(
+    race: Race, finals: Mapping[str, list[dict[str, Any]]], ranked: Sequence[str], plan: Finals,
+    entries: Sequence[Entry],
+) -> list[Standing]:  # fmt: skip
+    """The finalists in the order of their claim: those that keep the limits first, and of them the best first.
+
+    Args:
+        ranked: the best first.
+        entries: where what they cost is written.
+    """
+    found = {entry.model: entry for entry in entries}
+    finished = _finished(race, finals, ranked, plan) if race.budget.limits else {}
+    standing = []
+    for model in ranked:
+        sure = finished.get(model, Costs(params=found[model].counted.params))
+        note(found[model], sure)
+        broken = race.budget.broken_by(sure, GUARD)
+        standing.append(Standing(model, costs(found[model].counted), broken, tuple(race.budget.unknown_in(sure))))
+    return sorted(standing, key=lambda one: one.place)
+
+
+def _finished(
+    race: Race, finals: Mapping[str, list[dict[str, Any]]], ranked: Sequence[str], plan: Finals
+) -> dict[str, Costs]:
+    """Measure the finalists' artifacts as they would be handed over, the best first, as far as the time for it goes."""
+
+    def measure() -> dict[str, Any]:
+        race.reporter.update(race.fraction, "holding the finalists against the limits")
+        folders, known = {}, {}
+        for model in ranked:
+            result = best_seed(race, finals[model])
+            network, recipe = trained(race, model, result), Recipe(**result["recipe"])
+            folder = race.run / "finished" / model.replace("/", "-")
+            deliver(folder, model, network, recipe.settings, race.task, race.dataset, WIDEST, to_yaml(recipe))
+            folders[model], known[model] = folder, Costs(params(network), folder_bytes(folder))
+        if measuring(race.budget):
+            left = max(1.0, race.left + measuring(race.budget) - plan.closing - START)
+            timed = race.budget.max_latency is not None
+            readings = measure_apart(list(folders.values()), race.base.threads, left, timed)
+            for model, folder in folders.items():
+                if folder in readings:
+                    reading = readings[folder]
+                    known[model] = replace(
+                        known[model], peak_memory_bytes=reading.peak_memory_bytes, latency_ms=reading.latency_ms
+                    )
+        shutil.rmtree(race.run / "finished")
+        return {model: asdict(one) for model, one in known.items()}
+
+    return TypeAdapter(dict[str, Costs]).validate_python(race.once("finished", measure))
+
+
+def best_seed(race: Race, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The final with the best score on select; loss decides between equals."""
+    done = [result for result in results if result["score"] is not None]
+    return max(done, key=lambda result: (race.task.primary.gain(result["score"]), -result["loss"]))
+
+
+def trained(race: Race, model: str, result: Mapping[str, Any]) -> Model:
+    """The network that a final left."""
+    name, _, size = model.partition("/")
+    network = build(name, size, race.task, race.dataset.spec, result["recipe"]["settings"])
+    network.load_state_dict(load_tensors(race.weights_path(model, result["seed"]).read_bytes()))
+    return network
+
+
+def _trials(race: Race, heat: Heat) -> list[Finalist]:
+    """The trials of a heat, those that came furthest first, and the best of them first."""
+    found = []
+    for model in heat.models:
+        for rate in heat.rates[model]:
+            records = (race.ledger.get(trial_key(heat.family, model, rate, rung)) for rung in range(len(heat.rungs)))
+            results = [record.result for record in records if record is not None]
+            if results and results[-1]["score"] is not None:
+                gain = race.task.primary.gain(results[-1]["score"])
+                found.append(((len(results), gain, -results[-1]["loss"]), Finalist(model, heat.family, rate)))
+    return [finalist for _, finalist in sorted(found, key=lambda one: one[0], reverse=True)]
