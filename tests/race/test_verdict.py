@@ -18,7 +18,7 @@ VERDICT = Verdict(
     "network", "a/nano", "b/nano", 0.02, (0.01, 0.03), False, 0.9, (0.88, 0.92), 500, "confirm",
     BestBaseline("1-NN", 0.85, 0.05, (0.02, 0.08), ""), "",
 )  # fmt: skip
-STORY = Story(ACCURACY, Standing("a/nano", COSTS), [], "", 0.0, [0.90, 0.91, 0.89])
+STORY = Story(ACCURACY, Standing("a/nano", COSTS), [], "", False, 0.0, [0.90, 0.91, 0.89])
 
 
 def finals(**scores):
@@ -101,12 +101,14 @@ def test_a_network_that_does_not_win_is_said_first():
 
 def test_words_of_a_tie():
     tie = replace(VERDICT, difference=-0.004, interval=(-0.01, 0.002), tie=True)
-    told = text(tie, replace(STORY, cheaper="0.5 against 1.2 ms"))
+    told = text(tie, replace(STORY, cheaper="0.5 against 1.2 ms", moved=True))
     assert "ties with b/nano, which ranked first, at −0.4 points (−1.0 to +0.2)" in told
     assert "is taken because it is the cheaper: 0.5 against 1.2 ms." in told
-    told = text(tie, replace(STORY, cheaper="0.5 against 1.2 ms", margin=0.01))
+    told = text(tie, replace(STORY, cheaper="0.5 against 1.2 ms", moved=True, margin=0.01))
     assert "ties within the margin of 1.0 points with b/nano" in told
     assert "it stands at −0.4 points (−1.0 to +0.2): a tie." in text(tie, STORY)
+    told = text(tie, replace(STORY, cheaper="0.5 against 1.2 ms"))
+    assert "a tie, in which it is the cheaper: 0.5 against 1.2 ms." in told
 
 
 def test_an_error_made_smaller_is_a_lead():

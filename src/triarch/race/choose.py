@@ -19,12 +19,14 @@ from triarch.measure.statistics import paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
 from triarch.race import baselines
 from triarch.race.candidates import Entry, mark_front
+from triarch.race.charts import Curve
 from triarch.race.costs import SHORTEST_MEASURED, keeping, measure_untrained, standings
+from triarch.race.datacard import DataCard, DataCounts, count, samples, shown
 from triarch.race.limits import quick_enough, quick_look
 from triarch.race.options import Options
 from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
 from triarch.race.race import Race, trial_key
-from triarch.race.report import MISTAKES, Curve, Mistake, report
+from triarch.race.report import MISTAKES, Mistake, report
 from triarch.race.verdict import Opened, baseline_values, judge, ranking
 from triarch.ship.deliver import Measured, deliver
 from triarch.training.recipe import Recipe, to_yaml
@@ -90,7 +92,9 @@ def run(
         data=race.dataset.spec.name,
         notes=[*race.dataset.source.notes, *race.dataset.variations, *options.notes(), *_cuts(race, plan)],
     )
-    write_text(race.run / "report.html", report(choice, _curves(finals, entries), _mistakes(race.dataset, winner)))
+    card = _card(race)
+    mistakes = _mistakes(race.dataset, winner)
+    write_text(race.run / "report.html", report(choice, _curves(finals, entries), mistakes, card))
     choice.spent["seconds"] = round(race.elapsed, 1)
     write_json(race.run / "choice.json", as_json(choice))
     return choice
@@ -229,6 +233,12 @@ def _curves(finals: dict[str, list[dict[str, Any]]], entries: Sequence[Entry]) -
     ]
 
 
+def _card(race: Race) -> DataCard:
+    """The data, for the report."""
+    counts = race.once("data", lambda: asdict(count(race.dataset)))
+    return DataCard(DataCounts(**counts), samples(race.dataset))
+
+
 def _mistakes(dataset: Dataset, winner: Opened) -> list[Mistake]:
     """The items of confirm that the artifact gets wrong, the most confident first."""
     if dataset.spec.target.kind == "future":
@@ -241,9 +251,7 @@ def _mistakes(dataset: Dataset, winner: Opened) -> list[Mistake]:
     mistakes: list[Mistake] = []
     for position in wrong:
         item = int(winner.confirm.items[position])
-        content = dataset.source.inputs[item] if len(mistakes) < MISTAKES else ""
-        if not isinstance(content, str):
-            content = np.asarray(content, dtype=np.float32) / dataset.source.scale
+        content = shown(dataset, item) if len(mistakes) < MISTAKES else ""
         answer = int(answers[position].argmax())
         mistakes.append(
             Mistake(item, content, names[labels[position]], names[answer], float(answers[position, answer]))

@@ -37,7 +37,7 @@ def reserve(budget: Budget) -> float:
 def measuring(budget: Budget) -> float:
     """Of them the seconds in which the finished artifacts are held against the limits."""
     if budget.max_latency is not None:
-        return min(0.25 * budget.seconds, 10.0 + 0.01 * budget.seconds)
+        return min(0.2 * budget.seconds, 10.0 + 0.01 * budget.seconds)
     return min(0.2 * budget.seconds, 4.0) if budget.max_memory is not None else 0.0
 
 

@@ -17,7 +17,8 @@ class Story:
     Attributes:
         standing: of the verdict's model.
         broken: the finalists that break a limit.
-        cheaper: why it was taken before a network as good: what it costs against the other; "" where it was not.
+        cheaper: in a tie, what the verdict's model costs against the other; "" where it is not the cheaper.
+        moved: whether it was taken for that, though the other ranked first.
         margin: differences up to this count as a tie.
         seeds: its scores on select, one for each seed.
     """
@@ -26,6 +27,7 @@ class Story:
     standing: Standing
     broken: Sequence[Standing]
     cheaper: str
+    moved: bool
     margin: float
     seeds: Sequence[float]
 
@@ -86,14 +88,15 @@ def _runner_up(verdict: Verdict, story: Story) -> str:
     if verdict.runner_up is None or verdict.difference is None or verdict.interval is None:
         return ""
     gap = f"{_points(verdict.difference, story.metric)} ({_range(verdict.interval, story.metric)})"
-    if story.cheaper:
+    if story.moved:
         within = f" within the margin of {_points(story.margin, story.metric).lstrip('+')}" if story.margin else ""
         return (
             f"It ties{within} with {verdict.runner_up}, which ranked first, at {gap}, and is taken because it is the"
             f" cheaper: {story.cheaper}."
         )
     ahead = story.metric.gain(verdict.difference) > 0
-    end = "a tie" if verdict.tie else "a clear lead" if ahead else "the runner-up was better here"
+    tie = f"a tie, in which it is the cheaper: {story.cheaper}" if story.cheaper else "a tie"
+    end = tie if verdict.tie else "a clear lead" if ahead else "the runner-up was better here"
     return f"Against the runner-up {verdict.runner_up} it stands at {gap}: {end}."
 
 

@@ -83,16 +83,16 @@ def judge(
     metric = race.task.primary
     standing, rival = standings[0], standings[1] if len(standings) > 1 else None
     seeds = _open(race, finals[standing.model], standing.model, plan)
-    ours, gap, because = _values(seeds, metric), None, ""
+    ours, gap, why, moved = _values(seeds, metric), None, "", False
     strata = seeds[0].confirm.strata(metric)
     if rival is not None:
         others = _open(race, finals[rival.model], rival.model, plan)
         gap = paired_difference(ours, _values(others, metric), strata=strata)
-        tie = is_tie(gap, margin)
-        because = cheaper(rival.costs, standing.costs) if tie and rival.place == standing.place else ""
-        if because:
+        moved = is_tie(gap, margin) and rival.place == standing.place and bool(cheaper(rival.costs, standing.costs))
+        if moved:
             standing, rival, seeds, ours = rival, standing, others, _values(others, metric)
             gap = Difference(-gap.mean, (-gap.interval[1], -gap.interval[0]))
+        why = cheaper(standing.costs, rival.costs) if is_tie(gap, margin) else ""
     best = best_seed(race, finals[standing.model])
     winner = next(one for one in seeds if one.result["seed"] == best["seed"])
     baseline, lead = _baseline(race, ours, plan, scores, fitted, data)
@@ -114,7 +114,7 @@ def judge(
         quality=_quality(race, winner),
     )
     done = [result["score"] for result in finals[winner.model] if result["score"] is not None]
-    story = Story(metric, standing, [one for one in standings if one.broken], because, margin, done)
+    story = Story(metric, standing, [one for one in standings if one.broken], why, moved, margin, done)
     return Verdict(**{**vars(verdict), "text": text(verdict, story)}), winner
 
 
