@@ -110,7 +110,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         inputs = self._inputs(X, fitting=False)
         try:
             items = read_inputs(inputs, "X", self.artifact_.config.spec.modality)[0]
-            with computing(self.threads or 1):
+            with computing(self.threads or cores()):
                 return self.artifact_.answers(items)[:, self._columns]
         except InputError as error:
             raise ValueError(str(error)) from error
@@ -189,13 +189,14 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
 def _texts(X: Any) -> list[str] | None:
     """A list, array, Series or single column of texts; None: it is something else."""
-    if hasattr(X, "columns"):
+    if hasattr(X, "iloc") and hasattr(X, "columns"):
         X = X.iloc[:, 0] if len(X.columns) == 1 else None
-    items = X.tolist() if hasattr(X, "tolist") and not hasattr(X, "toarray") else X
-    if not isinstance(items, list | tuple):
+    if hasattr(X, "tolist") and getattr(X.dtype, "kind", "O") in "UOT":
+        X = X.tolist()
+    if not isinstance(X, list | tuple):
         return None
-    flat = [item[0] if isinstance(item, list) and len(item) == 1 else item for item in items]
-    return flat if flat and all(isinstance(item, str) for item in flat) else None
+    flat = [item[0] if isinstance(item, list) and len(item) == 1 else item for item in X]
+    return flat if any(isinstance(item, str) for item in flat) else None
 
 
 def _keep(out: Path, trainer: Trainer, recipe: Recipe, dataset: Dataset) -> None:

@@ -41,6 +41,7 @@ def test_one_model_races_alone(race):
     assert [candidate.model for candidate in choice.candidates] == ["tcn/nano"]
     assert choice.verdict.model == "tcn/nano"
     assert choice.verdict.runner_up is None
+    assert choice.front == [choice.best] == choice.candidates
     assert any("--models tcn/nano" in note for note in choice.notes)
 
 

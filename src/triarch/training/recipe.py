@@ -143,7 +143,7 @@ def read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as a recipe", " ".join(str(error).split())[:200]) from error
     if not isinstance(entries, dict) or not all(isinstance(key, str) for key in entries):
-        raise InputError(f"{path}: a recipe is a mapping", "for example\nmodel: lstm/nano")
+        raise InputError(f"{path}: a recipe is a mapping", "for example\ndata: digits")
     return entries
 
 
