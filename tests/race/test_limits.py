@@ -21,7 +21,7 @@ def digits():
 
 def count(digits, **given):
     budget = Budget(60.0, **given)
-    return budget, entries(*digits, budget, 32)
+    return budget, entries(*digits, budget, 32, selected("image"))
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import yaml
 
 import triarch
 from triarch.core.results import Metric
-from triarch.race.race import _rank
+from triarch.race.halving import Halving
+from triarch.race.plan import Heat
 from triarch.race.verdict import ranking
 
 LOSS, ACCURACY = Metric("loss", "min"), Metric("accuracy", "max")
@@ -18,10 +19,13 @@ LOSS, ACCURACY = Metric("loss", "min"), Metric("accuracy", "max")
 
 def test_ranks_follow_the_direction():
     finals = {"a": [{"score": 0.2, "loss": 0.2}], "b": [{"score": 0.1, "loss": 0.1}], "c": [{"score": None}]}
-    assert ranking(finals, LOSS) == ["b", "a"]
-    assert ranking(finals, ACCURACY) == ["a", "b"]
-    assert _rank(finals["b"], LOSS) > _rank(finals["a"], LOSS) > _rank(finals["c"], LOSS)
-    assert _rank(finals["a"], ACCURACY) > _rank(finals["b"], ACCURACY) > _rank(finals["c"], ACCURACY)
+    assert ranking(LOSS, finals) == ["b", "a"]
+    assert ranking(ACCURACY, finals) == ["a", "b"]
+    for metric, best in ((LOSS, "b"), (ACCURACY, "a")):
+        halving = Halving(Heat("cnn", list(finals), dict.fromkeys(finals, [0.1]), [3], 1.0), metric, False)
+        out = halving.cut(0, {(model, 0.1): results[0] | {"loss": 0.0} for model, results in finals.items()})
+        assert halving.finalist.model == best
+        assert len(out) == 2
 
 
 @pytest.fixture(scope="module")
@@ -67,5 +71,5 @@ def test_the_best_baseline_is_the_one_with_the_least_loss(race):
 def test_what_was_resolved_is_kept(race):
     _, place = race
     kept = yaml.safe_load((place / "a" / "run" / "choose.yaml").read_text())
-    assert kept == yaml.safe_load((place / "race.yaml").read_text()) | {"seconds": 14.0, "threads": 1, "seed": 0}
+    assert kept == yaml.safe_load((place / "race.yaml").read_text()) | {"seconds": 14.0, "threads": 1, "seed": 0, "workers": 1}
     assert json.loads((place / "a" / "run" / "options.json").read_text())["margin"] == 0.02

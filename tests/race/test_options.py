@@ -21,7 +21,7 @@ def test_a_recipe_of_a_race_makes_the_same_options():
          "input": ["größe"], "target": "y", "seed": 3}
     )  # fmt: skip
     assert Options.of(yaml.safe_load(options.to_yaml())) == options
-    assert yaml.safe_load(Options(fingerprint="f").to_yaml()) == {"seconds": 300.0, "margin": 0.0, "seed": 0}
+    assert yaml.safe_load(Options(fingerprint="f").to_yaml()) == {"margin": 0.0, "seed": 0, "workers": 1}
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def whole(name: str, value: int | str | None) -> int | None:
     if value is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+) ?([kmgt]?)b?", str(value).strip().lower())
-    limit = round(float(found[1]) * 1000 ** POWERS[found[2]]) if found else 0
-    if limit < 1:
+    limit = float(found[1]) * 1000 ** POWERS[found[2]] if found else 0.0
+    if limit < 1 or limit % 1:
         raise InputError(f"{option(name)} {value}: that is no limit", "write a number: 500000, 500k, 2M or 1.5GB")
-    return limit
+    return int(limit)

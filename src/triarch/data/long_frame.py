@@ -15,6 +15,7 @@ from triarch.core.errors import InputError, near
 from triarch.core.spec import Future
 from triarch.data.asked import Asked, Continued
 from triarch.data.store import Ragged
+from triarch.data.times import every, every_from
 
 SERIES_COLUMNS = ("unique_id", "item_id", "series_id", "series")
 TIME_COLUMNS = ("ds", "timestamp", "datetime", "date", "time", "ts")
@@ -238,17 +239,3 @@ def latest(
         windows.append(window)
         times.append(ahead)
     return names, windows, times
-
-
-def every_from(start: Any, steps: int, step: str) -> pd.Index[Any]:
-    """`start` and so many steps after it, or before it where `steps` is negative, in ascending order."""
-    count = abs(steps) + 1
-    if not step:
-        return pd.RangeIndex(int(start) + min(0, steps), int(start) + min(0, steps) + count)
-    given = {"start": start} if steps >= 0 else {"end": start}
-    return pd.date_range(**given, periods=count, freq=step)
-
-
-def every(first: Any, last: Any, step: str) -> pd.Index[Any]:
-    """All times from the first to the last."""
-    return pd.date_range(first, last, freq=step) if step else pd.RangeIndex(int(first), int(last) + 1)

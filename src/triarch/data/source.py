@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from triarch.core.errors import InputError
 from triarch.core.spec import Future, Modality
 from triarch.data.store import Ragged, Texts
+from triarch.data.times import stepped
 from triarch.data.windows import Windows
 
 FEWEST_PER_CLASS = 3
@@ -42,6 +43,10 @@ class Continuation:
     series: NDArray[np.int64]
     origins: NDArray[np.int64]
     units: NDArray[np.float32]
+
+    def time(self, series: int, step: int) -> str:
+        """When a step of a series is, as it is written."""
+        return stepped(self.starts[series], step, self.future.step)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from triarch.race.costs import SHORTEST_MEASURED, keeping, measure_untrained, st
 from triarch.race.datacard import DataCard, DataCounts, count, samples, shown
 from triarch.race.limits import quick_enough, quick_look
 from triarch.race.options import Options
+from triarch.race.outlook import outlooks
 from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
 from triarch.race.race import Race, trial_key
 from triarch.race.report import MISTAKES, Mistake, report
@@ -94,7 +95,9 @@ def run(
     )
     card = _card(race)
     mistakes = _mistakes(race.dataset, winner)
-    write_text(race.run / "report.html", report(choice, _curves(finals, entries), mistakes, card))
+    ahead = outlooks(race.dataset, winner.confirm)
+    page = report(choice, _curves(finals, entries), mistakes, card, ahead)
+    write_text(race.run / "report.html", page)
     choice.spent["seconds"] = round(race.elapsed, 1)
     write_json(race.run / "choice.json", as_json(choice))
     return choice

@@ -56,7 +56,7 @@ def count(dataset: Dataset) -> DataCounts:
     source, spec = dataset.source, dataset.spec
     names = spec.target.names if spec.target.kind == "class" else ()
     by_split = [np.bincount(source.labels[rows], minlength=len(names)) for rows in dataset.splits.values() if names]
-    steps = dataset.lengths
+    steps = dataset.lengths if source.continued is None else source.continued.panel.lengths
     told = {
         "shortest": steps.min(), "median": np.median(steps), "95th percentile": np.percentile(steps, 95),
         "longest": steps.max(),
@@ -65,7 +65,7 @@ def count(dataset: Dataset) -> DataCounts:
         modality=spec.modality,
         shape=list(spec.shape),
         items=len(source),
-        copies=len(source) - len(np.unique(source.input_prints)),
+        copies=0 if source.continued else len(source) - len(np.unique(source.input_prints)),
         splits={name: len(rows) for name, rows in dataset.splits.items()},
         classes={name: [int(counts[number]) for counts in by_split] for number, name in enumerate(names)},
         lengths={} if spec.modality == "image" else {name: round(float(value)) for name, value in told.items()},
@@ -75,6 +75,8 @@ def count(dataset: Dataset) -> DataCounts:
 
 def samples(dataset: Dataset) -> list[Sample]:
     """The first training item of each class, class after class, as far as there is room, then second ones."""
+    if dataset.source.continued is not None:
+        return _stretches(dataset)
     rows, names = dataset.splits["train"], dataset.spec.target.names
     labels = dataset.source.labels[rows]
     order = np.argsort(labels, kind="stable")
@@ -82,6 +84,16 @@ def samples(dataset: Dataset) -> list[Sample]:
     place = np.arange(len(order)) - np.flatnonzero(begin)[np.cumsum(begin) - 1]
     chosen = rows[order[np.lexsort((labels[order], place))][:SAMPLES]]
     return [Sample(int(row), shown(dataset, int(row)), names[dataset.source.labels[row]]) for row in chosen]
+
+
+def _stretches(dataset: Dataset) -> list[Sample]:
+    """The first series, whole."""
+    continued = dataset.source.continued
+    assert continued is not None
+    return [
+        Sample(number, continued.panel[number][:, :1], name)
+        for number, name in enumerate(continued.names[:SAMPLES])
+    ]  # fmt: skip
 
 
 def shown(dataset: Dataset, item: int) -> NDArray[Any] | str:

@@ -21,6 +21,7 @@ from triarch.core.results import CalibrationBin, Candidate, Choice, Quality
 from triarch.race.charts import Curve, cost, frame, learning, loss
 from triarch.race.datacard import DataCard
 from triarch.race.figures import between, digits, fact, label, score, short, strip
+from triarch.race.outlook import Outlook, drawn
 
 WAITING = ("over budget", "not run")
 MISTAKES, LETTERS, PIXELS, LANES, STEPS = 24, 300, 160, 3, 240
@@ -58,7 +59,10 @@ class Bar:
     state: str
 
 
-def report(choice: Choice, curves: Sequence[Curve], mistakes: Sequence[Mistake], data: DataCard | None = None) -> str:
+def report(
+    choice: Choice, curves: Sequence[Curve], mistakes: Sequence[Mistake], data: DataCard | None = None,
+    outlooks: Sequence[Outlook] = (),
+) -> str:  # fmt: skip
     """The whole page; the same input gives the same bytes. `mistakes` come surest first."""
     page = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
@@ -66,7 +70,8 @@ def report(choice: Choice, curves: Sequence[Curve], mistakes: Sequence[Mistake],
     )  # fmt: skip
     page.filters |= {
         "score": score, "between": between, "gap": lambda value: _gap(choice, value), "short": short,
-        "size": lambda value: short(value, "B"), "digits": digits, "fact": fact, "family": label, "content": _content,
+        "size": lambda value: short(value, "B"), "digits": digits, "fact": fact, "drawn": drawn, "family": label,
+        "content": _content, "first_up": lambda text: text[:1].upper() + text[1:],
     }  # fmt: skip
     shown, ranked, quality = frame(choice), _ranked(choice), choice.verdict.quality
     return page.get_template("report.html.j2").render(
@@ -76,7 +81,7 @@ def report(choice: Choice, curves: Sequence[Curve], mistakes: Sequence[Mistake],
         raced=[one for one in ranked if one.status not in WAITING],
         waiting=[one for one in ranked if one.status in WAITING],
         baselines=sorted(choice.baselines, key=lambda one: loss(choice, one.score)),
-        mistakes=mistakes[:MISTAKES], mistaken=len(mistakes), plotly=Markup(get_plotlyjs()),
+        outlooks=outlooks, mistakes=mistakes[:MISTAKES], mistaken=len(mistakes), plotly=Markup(get_plotlyjs()),
         quality=quality, confused=confused(quality) if quality else [], matrix=MATRIX,
         reliability=reliability(quality.bins) if quality else [],
     )  # fmt: skip

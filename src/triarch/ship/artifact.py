@@ -25,6 +25,7 @@ from triarch.core.spec import Spec
 from triarch.data.long_frame import latest
 from triarch.data.preprocess import Preprocessor, collate
 from triarch.data.source import Inputs
+from triarch.data.times import written
 from triarch.model import Model, build
 from triarch.tasks import registry as tasks
 from triarch.tasks.forecast import QUANTILES
@@ -139,7 +140,9 @@ class Artifact:
         forecasts = []
         for called, at, rows in zip(names, times, self.answers(windows) if windows else ()):
             steps = [
-                Ahead(_time(time), float(row[middle]), float(row[low]), float(row[high]), dict(zip(told, row.tolist())))
+                Ahead(
+                    written(time), float(row[middle]), float(row[low]), float(row[high]), dict(zip(told, row.tolist()))
+                )
                 for time, row in zip(at, rows)
             ]
             forecasts.append(Forecast(called, steps))
@@ -233,11 +236,6 @@ def golden(folder: Path) -> tuple[Inputs, NDArray[np.float32]]:
     if not len(inputs) or output.shape[:1] != (len(inputs),):
         raise InputError(f"{folder / GOLDEN}: {len(inputs)} inputs, output {output.shape}", "save the artifact again")
     return inputs, output
-
-
-def _time(time: Any) -> str:
-    """A date without what is always zero, or a number of steps."""
-    return str(time).removesuffix(" 00:00:00")
 
 
 def _kinds(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
