@@ -61,7 +61,7 @@ def choose(
     from triarch.data.dataset import prepare
     from triarch.race.candidates import entries
     from triarch.race.choose import run
-    from triarch.race.limits import quick_enough, quick_look, within
+    from triarch.race.limits import quick_enough, quick_look, refuse_hopeless, within
     from triarch.race.options import Options
     from triarch.race.race import Race
     from triarch.tasks import registry as tasks
@@ -101,6 +101,8 @@ def choose(
             raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
         options = replace(options, fingerprint=dataset.spec.fingerprint)
         task = tasks.infer(dataset.spec)
+        if resume is None:
+            refuse_hopeless(budget, dataset, task, base.threads)
         found = entries(dataset, task, budget, base.batch_size)
         allowed = within(budget, found, dataset, task)
         looked = quick_look(budget, allowed, dataset, task, base.threads) if resume is None else None
