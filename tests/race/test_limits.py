@@ -97,7 +97,7 @@ def test_a_ladder_ends_at_the_first_that_is_too_slow(digits, clock):
 
 
 def test_a_hopeless_limit_is_refused_before_anything_is_counted(digits, clock):
-    with pytest.raises(InputError, match=r"nearest is plain/nano: (.|\n)*raise the limit: --max-latency 5\.9$"):
+    with pytest.raises(InputError, match=r"nearest is plain/nano: (.|\n)*raise the limit: --max-latency 8\.2$"):
         refuse_hopeless(Budget(60.0, max_latency=3.0), *digits, 1)
     assert len(clock) == limits.FIRST_LOOK
     refuse_hopeless(Budget(60.0, max_latency=4.0), *digits, 1)  # near enough to look at all
@@ -107,5 +107,5 @@ def test_a_hopeless_limit_is_refused_before_anything_is_counted(digits, clock):
 def test_where_none_is_quick_the_nearest_is_named(digits, clock):
     budget, found = count(digits, max_params=30_000, max_latency=5.0)
     allowed = within(budget, found, *digits)
-    with pytest.raises(InputError, match=r"nearest is plain/nano: (.|\n)*raise the limit: --max-latency 5\.9$"):
+    with pytest.raises(InputError, match=r"nearest is plain/nano: (.|\n)*raise the limit: --max-latency 8\.2$"):
         quick_enough(budget, allowed, quick_look(budget, allowed, *digits, 1))

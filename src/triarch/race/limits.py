@@ -27,6 +27,8 @@ WEIGHT = 4
 FOLLOWED = 2_000_000
 # What a rough p50 is taken times, as a p95 that will be kept; the factor that is hopeless, and after how many models.
 SURE, HOPELESS, FIRST_LOOK = 1.6, 1.5, 6
+# What a limit on latency must leave above such a p95, so that a race under it ends with a network.
+ROOM = 1.4
 SHORTEST_LOOK, LOOKING = 2.0, 0.04
 
 
@@ -183,7 +185,7 @@ def _refusal(budget: Budget, nearest: Candidate) -> InputError:
     figures = {name: figure for name in budget.limits if (figure := known.of(name)) is not None}
     broken = {name: figure for name, figure in figures.items() if figure > budget.limits[name]}
     needed = " ".join(
-        f"{option(name)} {_rounded_up(figure) if name == 'max_latency' else f'{figure:.0f}'}"
+        f"{option(name)} {_rounded_up(ROOM * figure) if name == 'max_latency' else f'{figure:.0f}'}"
         for name, figure in broken.items()
     )
     has = ", ".join(told(name, figure) for name, figure in figures.items())
