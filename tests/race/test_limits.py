@@ -1,14 +1,18 @@
 """What is told before anything is trained; no real clock decides here."""
 
 import pytest
+import torch
 
 from triarch.core.budget import Budget
 from triarch.core.errors import InputError
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
+from triarch.measure.count import params
+from triarch.model import build
 from triarch.race import limits
 from triarch.race.candidates import entries, save_untrained
-from triarch.race.limits import quick_enough, quick_look, within
+from triarch.race.limits import quick_enough, quick_look, refuse_hopeless, within
+from triarch.race.selection import selected
 from triarch.ship.probe import measure
 from triarch.tasks import registry as tasks
 
@@ -29,9 +33,10 @@ def clock(monkeypatch):
     """Every model takes a millisecond for each thousand of its parameters; who was looked at."""
     looked = []
 
-    def answering(entry, dataset, task):
-        looked.append(entry.model)
-        return entry.counted.params / 1000
+    def answering(model, dataset, task):
+        looked.append(model)
+        with torch.device("meta"):
+            return params(build(*model.split("/"), task, dataset.spec)) / 1000
 
     monkeypatch.setattr(limits, "_answering", answering)
     monkeypatch.setattr(limits, "rough", lambda milliseconds: milliseconds)
@@ -92,10 +97,16 @@ def test_a_ladder_ends_at_the_first_that_is_too_slow(digits, clock):
     assert allowed[-1].counted.reason == "plain/micro already breaks the limit of 10 ms"
 
 
-def test_a_hopeless_limit_is_refused_soon(digits, clock):
-    budget, found = count(digits, max_params=100_000, max_latency=0.1)
+def test_a_hopeless_limit_is_refused_before_anything_is_counted(digits, clock):
+    with pytest.raises(InputError, match=r"nearest is plain/nano: (.|\n)*raise the limit: --max-latency 8\.2$"):
+        refuse_hopeless(Budget(60.0, max_latency=3.0), selected("image"), *digits, 1)
+    assert len(clock) == limits.FIRST_LOOK
+    refuse_hopeless(Budget(60.0, max_latency=4.0), selected("image"), *digits, 1)  # near enough to look at all
+    refuse_hopeless(Budget(60.0), selected("image"), *digits, 1)
+
+
+def test_where_none_is_quick_the_nearest_is_named(digits, clock):
+    budget, found = count(digits, max_params=30_000, max_latency=5.0)
     allowed = within(budget, found, *digits)
-    looked = quick_look(budget, allowed, *digits, 1)
-    assert len(looked) == limits.FIRST_LOOK
-    with pytest.raises(InputError, match=r"nearest is plain/nano: (.|\n)*raise the limit: --max-latency 5\.9$"):
-        quick_enough(budget, allowed, looked)
+    with pytest.raises(InputError, match=r"nearest is plain/nano: (.|\n)*raise the limit: --max-latency 8\.2$"):
+        quick_enough(budget, allowed, quick_look(budget, allowed, *digits, 1))

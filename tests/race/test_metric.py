@@ -22,7 +22,7 @@ def test_ranks_follow_the_direction():
     assert ranking(LOSS, finals) == ["b", "a"]
     assert ranking(ACCURACY, finals) == ["a", "b"]
     for metric, best in ((LOSS, "b"), (ACCURACY, "a")):
-        halving = Halving(Heat("cnn", list(finals), dict.fromkeys(finals, [0.1]), [3], 1.0), metric, False)
+        halving = Halving(Heat("cnn", list(finals), {model: [0.1] for model in finals}, [3], 1.0), metric, False)
         out = halving.cut(0, {(model, 0.1): results[0] | {"loss": 0.0} for model, results in finals.items()})
         assert halving.finalist.model == best
         assert len(out) == 2
@@ -71,5 +71,10 @@ def test_the_best_baseline_is_the_one_with_the_least_loss(race):
 def test_what_was_resolved_is_kept(race):
     _, place = race
     kept = yaml.safe_load((place / "a" / "run" / "choose.yaml").read_text())
-    assert kept == yaml.safe_load((place / "race.yaml").read_text()) | {"seconds": 14.0, "threads": 1, "seed": 0, "workers": 1}
+    assert kept == yaml.safe_load((place / "race.yaml").read_text()) | {
+        "seconds": 14.0,
+        "threads": 1,
+        "seed": 0,
+        "workers": 1,
+    }
     assert json.loads((place / "a" / "run" / "options.json").read_text())["margin"] == 0.02

@@ -73,7 +73,8 @@ def entries(dataset: Dataset, task: Task, budget: Budget, batch_size: int, model
                 macs=None,
                 artifact_bytes=common + weight_bytes(model) + BYTES_PER_TENSOR * len(model.state_dict()),
             )
-            if not slow and not budget.broken_by(Costs(counted.params, counted.artifact_bytes)):
+            least = Costs(counted.params, counted.artifact_bytes, weight_bytes(model))
+            if not slow and not budget.broken_by(least):
                 counted.macs = macs(model, lambda model=model: model(batch))  # type: ignore[misc]
             slow = slow or least_step_seconds(counted.macs or 0, batch_size) * FEWEST_STEPS > budget.seconds
             found.append(Entry(architecture, size, counted))

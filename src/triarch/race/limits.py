@@ -12,10 +12,11 @@ from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.core.results import Candidate, Latency
 from triarch.data.dataset import Dataset
-from triarch.measure.count import weight_bytes
+from triarch.measure.count import params, weight_bytes
 from triarch.measure.latency import rough
 from triarch.measure.memory import peak_bytes
 from triarch.model import build
+from triarch.models import registry
 from triarch.race.candidates import TOO_SLOW, Entry
 from triarch.ship.artifact import Artifact, new_config
 from triarch.tasks.task import Task
@@ -26,6 +27,8 @@ WEIGHT = 4
 FOLLOWED = 2_000_000
 # What a rough p50 is taken times, as a p95 that will be kept; the factor that is hopeless, and after how many models.
 SURE, HOPELESS, FIRST_LOOK = 1.6, 1.5, 6
+# What a limit on latency must leave above such a p95, so that a race under it ends with a network.
+ROOM = 1.4
 SHORTEST_LOOK, LOOKING = 2.0, 0.04
 
 
@@ -57,8 +60,31 @@ def within(budget: Budget, entries: Sequence[Entry], dataset: Dataset, task: Tas
         nearest = sorted(entries, key=lambda entry: (_excess(budget, entry.counted), entry.counted.params))[:FIRST_LOOK]
         for entry in nearest if budget.max_memory is not None else ():
             entry.counted.peak_memory_bytes = _peak(entry, dataset, task)
-        raise _refusal(budget, min(nearest, key=lambda entry: _excess(budget, entry.counted)))
+        raise _refusal(budget, min((entry.counted for entry in nearest), key=lambda one: _excess(budget, one)))
     return allowed
+
+
+def refuse_hopeless(budget: Budget, models: Sequence[str], dataset: Dataset, task: Task, threads: int) -> None:
+    """Look at the latency of a few of the smallest of `models`, before anything is counted.
+
+    Raises:
+        InputError: they are all far above the limit; it names the nearest.
+    """
+    if budget.max_latency is None:
+        return
+    found = []
+    with computing(threads, seed=0):
+        smallest_of = {model.partition("/")[0]: model for model in reversed(models)}
+        for model in smallest_of.values():
+            name, _, size = model.partition("/")
+            count = params(build(name, size, task, dataset.spec))
+            found.append(Candidate(model, registry.find(name).family, count, None))
+        smallest = sorted(found, key=lambda one: one.params)[:FIRST_LOOK]
+        looked = [(SURE * rough(_answering(one.model, dataset, task)), one) for one in smallest]
+    needed, nearest = min(looked, key=lambda one: one[0])
+    if needed > HOPELESS * budget.max_latency:
+        nearest.latency_ms = Latency(needed, needed)
+        raise _refusal(budget, nearest)
 
 
 def quick_look(
@@ -67,9 +93,6 @@ def quick_look(
     """About the p50 of the candidates, in milliseconds: the cheapest first, as many as there is time for.
 
     Of a ladder of which a size breaks the limit, the larger ones are not looked at.
-
-    Raises:
-        InputError: the limit is hopeless; it names the nearest.
     """
     if budget.max_latency is None:
         return {}
@@ -78,11 +101,10 @@ def quick_look(
     ended: set[str] = set()
     with computing(threads, seed=0):
         for entry in sorted(allowed, key=lambda entry: (entry.counted.macs or 0, entry.model)):
-            hopeless = len(found) >= FIRST_LOOK and min(found.values()) > HOPELESS / SURE * budget.max_latency
-            if hopeless or (found and time.perf_counter() > end):
+            if found and time.perf_counter() > end:
                 break
             if entry.architecture.name not in ended:
-                found[entry.model] = rough(_answering(entry, dataset, task))
+                found[entry.model] = rough(_answering(entry.model, dataset, task))
                 if SURE * found[entry.model] > budget.max_latency:
                     ended.add(entry.architecture.name)
     return found
@@ -108,7 +130,7 @@ def quick_enough(budget: Budget, allowed: Sequence[Entry], looked: Mapping[str, 
         nearest = min((entry for entry in allowed if entry.model in looked), key=lambda entry: looked[entry.model])
         needed = SURE * looked[nearest.model]
         nearest.counted.latency_ms = Latency(needed, needed)
-        raise _refusal(budget, nearest)
+        raise _refusal(budget, nearest.counted)
     return quick
 
 
@@ -122,9 +144,9 @@ def _why_not(budget: Budget, entry: Entry, looked: Mapping[str, float]) -> str:
     return "there was no time to look at its latency"
 
 
-def _answering(entry: Entry, dataset: Dataset, task: Task) -> Callable[[], object]:
+def _answering(model: str, dataset: Dataset, task: Task) -> Callable[[], object]:
     """A call from raw input to decoded answer, as the artifact will make it."""
-    name, _, size = entry.model.partition("/")
+    name, _, size = model.partition("/")
     config = new_config(name, size, {}, task, dataset.spec)
     artifact = Artifact(config, build(name, size, task, dataset.spec).eval(), task, dataset.preprocessor)
     one = dataset.source.take(dataset.splits["train"][:1])
@@ -156,13 +178,13 @@ def _excess(budget: Budget, counted: Candidate) -> float:
     return max((figure / budget.limits[name] for name, figure in figures.items() if figure is not None), default=0.0)
 
 
-def _refusal(budget: Budget, nearest: Entry) -> InputError:
+def _refusal(budget: Budget, nearest: Candidate) -> InputError:
     """What a user is told where no model keeps the limits."""
-    known = costs(nearest.counted)
+    known = costs(nearest)
     figures = {name: figure for name in budget.limits if (figure := known.of(name)) is not None}
     broken = {name: figure for name, figure in figures.items() if figure > budget.limits[name]}
     needed = " ".join(
-        f"{option(name)} {_rounded_up(figure) if name == 'max_latency' else f'{figure:.0f}'}"
+        f"{option(name)} {_rounded_up(ROOM * figure) if name == 'max_latency' else f'{figure:.0f}'}"
         for name, figure in broken.items()
     )
     has = ", ".join(told(name, figure) for name, figure in figures.items())

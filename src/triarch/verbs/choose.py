@@ -88,7 +88,7 @@ def choose(
     from triarch.core.progress import progress
     from triarch.race.candidates import entries
     from triarch.race.choose import run
-    from triarch.race.limits import quick_enough, quick_look, within
+    from triarch.race.limits import quick_enough, quick_look, refuse_hopeless, within
     from triarch.race.options import Options
     from triarch.race.race import Race
     from triarch.race.selection import selected
@@ -131,6 +131,8 @@ def choose(
         dataset, learned = subject(data, options, base, reporter.update)
         options = replace(options, fingerprint=dataset.spec.fingerprint)
         models = selected(dataset.spec.modality, options.models, options.families, options.exclude)
+        if resume is None:
+            refuse_hopeless(budget, models, dataset, learned, base.threads)
         found = entries(dataset, learned, budget, base.batch_size, models)
         allowed = within(budget, found, dataset, learned)
         looked = quick_look(budget, allowed, dataset, learned, base.threads) if resume is None else None
