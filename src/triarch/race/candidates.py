@@ -18,7 +18,6 @@ from triarch.measure.count import macs, params, weight_bytes
 from triarch.measure.front import front
 from triarch.model import build
 from triarch.models import registry
-from triarch.models.registry import SIZES
 from triarch.ship.artifact import WEIGHTS
 from triarch.ship.deliver import Measured, deliver
 from triarch.tasks.task import Task
@@ -86,11 +85,14 @@ def least_step_seconds(macs: int, batch_size: int) -> float:
     return 3 * macs * batch_size / FAST
 
 
-def in_order(family: list[Entry], smallest_first: bool = False) -> list[Entry]:
-    """A family's candidates, the first to race first: every architecture once before any a second time."""
-    rank = {size: number for number, size in enumerate(SIZES if smallest_first else FIRST_SIZES)}
+def in_order(family: list[Entry]) -> list[Entry]:
+    """A family's candidates, the first to race first: every architecture once before any a second time.
+
+    Those of the same size stay as they are.
+    """
+    rank = {size: number for number, size in enumerate(FIRST_SIZES)}
     ladders: dict[str, list[Entry]] = {}
-    for entry in sorted(family, key=lambda entry: (rank.get(entry.size, len(rank)), entry.model)):
+    for entry in sorted(family, key=lambda entry: rank.get(entry.size, len(rank))):
         ladders.setdefault(entry.architecture.name, []).append(entry)
     rounds = zip_longest(*ladders.values())
     return [entry for members in rounds for entry in members if entry is not None]

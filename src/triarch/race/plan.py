@@ -5,13 +5,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 
 import numpy as np
 
 from triarch.core.budget import Budget
 from triarch.data.dataset import Dataset
-from triarch.race.candidates import FEWEST_STEPS, TOO_SLOW, Entry, in_order, least_step_seconds
+from triarch.race.candidates import FEWEST_STEPS, Entry, in_order, least_step_seconds
+from triarch.race.turns import LEAST_STEPS, Turns, turns
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
 from triarch.training.start import step_seconds, useful_threads
@@ -25,7 +27,8 @@ SHORTEST_TRIAL = 0.7
 SHORTEST_FINAL = 1.5
 SHORT_RACE = 100.0
 EVALUATING, FEWEST_ITEMS = 0.15, 500
-FEWEST_FINAL_STEPS = 500
+FINAL_EPOCHS, MOST_FINAL_STEPS = 10, 2_000
+TIMING = 0.05
 MODELS_BY_STEPS = 3
 
 
@@ -49,6 +52,7 @@ class Heat:
         rungs: trials at each rung of the halving; one survives the last.
         seconds: for the whole heat, if one trial ran after the other; 0 where there is no time limit.
         steps: of a trial at the end of each rung; empty: as many as there is time for.
+        paces: seconds of a training step of the models that were timed.
     """
 
     family: str
@@ -57,6 +61,7 @@ class Heat:
     rungs: list[int]
     seconds: float
     steps: list[int] = field(default_factory=list)
+    paces: dict[str, float] = field(default_factory=dict)
 
 
 def heats(
@@ -77,25 +82,25 @@ def heats(
     """
     families = sorted({entry.counted.family for entry in entries})
     share = HALVING * seconds / len(families)
-    final = (1 - HALVING) * seconds / len(families) / SEEDS
     rates = LEARNING_RATES if steps else int(min(LEARNING_RATES, max(1, workers * share / SHORTEST_TRIAL)))
     watch = _Stopwatch(dataset, task, base)
+    per_epoch = epoch_steps(dataset, base)
     planned = []
     for family in families:
         members = [entry for entry in entries if entry.counted.family == family]
         if steps:
-            chosen, reasons = _first(members)
+            found = _first(members)
         else:
-            orders = (in_order(members), in_order(members, smallest_first=True))
-            chosen, reasons = max(
-                (_affordable(order, watch, rates, workers * share, workers * final) for order in orders),
-                key=lambda found: len(found[0]),
-            )
+            alone = workers * share
+            pace, slot = partial(watch.step_seconds, share=alone), partial(_slot, alone, rates)
+            found = turns(members, pace, slot, per_epoch, TIMING * seconds / len(families))
         for entry in members:
-            entry.counted.reason = reasons.get(entry.model, "")
+            entry.counted.reason = found.reasons.get(entry.model, "")
+        chosen = found.chosen
         grid = {entry.model: _grid(entry.architecture.learning_rates, rates) for entry in chosen}
         rungs = _rungs(len(chosen) * rates)
-        planned.append(Heat(family, [entry.model for entry in chosen], grid, rungs, share, _ends(steps, len(rungs))))
+        ends = _ends(steps, len(rungs))
+        planned.append(Heat(family, [entry.model for entry in chosen], grid, rungs, share, ends, found.paces))
     return planned
 
 
@@ -125,16 +130,18 @@ class Finals:
 
 
 def plan_finals(
-    seconds: float, finalists: int, item_seconds: float, select: int, confirm: int, workers: int = 1
-) -> Finals:
+    seconds: float, finalists: int, item_seconds: float, select: int, confirm: int, workers: int = 1,
+    least: float = SHORTEST_FINAL,
+) -> Finals:  # fmt: skip
     """Share out the rest of the time.
 
     Args:
+        least: seconds of a final that is worth it: rather fewer seeds than less.
         item_seconds: evaluation of one item by the slowest finalist.
         select, confirm: sizes of the splits.
         workers: trainings at the same time.
     """
-    seeds = int(min(SEEDS, max(1, workers * seconds / finalists / SHORTEST_FINAL)))
+    seeds = int(min(SEEDS, max(1, workers * seconds / finalists / max(least, SHORTEST_FINAL))))
     share = EVALUATING * max(seconds, 0.1)
     items = max(FEWEST_ITEMS, int(share / (2 * seeds) / item_seconds))
     opened = min(confirm, items)
@@ -142,6 +149,17 @@ def plan_finals(
     slot = (seconds - closing) / rounds(seeds * finalists, workers)
     looked_at = min(select, max(FEWEST_ITEMS, int(EVALUATING * max(slot, 0.1) / item_seconds)))
     return Finals(seeds, slot, looked_at, opened, closing)
+
+
+def worth(paces: Sequence[float], per_epoch: int, seconds: float) -> float:
+    """Seconds of a final of ten epochs, for the slowest finalist that comes so far in `seconds`; 0 where none does.
+
+    Args:
+        paces: seconds of a step of each finalist.
+        per_epoch: steps.
+    """
+    steps = min(max(FEWEST_STEPS, FINAL_EPOCHS * per_epoch), MOST_FINAL_STEPS)
+    return max((steps * pace for pace in paces if steps * pace <= seconds), default=0.0)
 
 
 def rounds(pieces: int, workers: int) -> int:
@@ -168,41 +186,25 @@ def _grid(limits: tuple[float, float], count: int) -> list[float]:
     return [float(rate) for rate in np.geomspace(*limits, count)]
 
 
-def _affordable(
-    family: list[Entry], watch: _Stopwatch, rates: int, share: float, final: float
-) -> tuple[list[Entry], dict[str, str]]:
-    """Those that fit, in their order: each trial and each final of all of them is long enough to tell something.
-
-    Returns:
-        At least one, and why each of the others has no turn.
-    """
-    chosen: list[Entry] = []
-    reasons: dict[str, str] = {}
-    slowest = 0.0
-    for entry in family:
-        trials = (len(chosen) + 1) * rates
-        slot = share / max(1, len(_rungs(trials))) / trials
-        most = min(slot / FEWEST_STEPS, final / FEWEST_FINAL_STEPS)
-        if chosen and (slot < SHORTEST_TRIAL or slowest > most):
-            reasons[entry.model] = f"its turn did not come: a family has {share:.0f} s for its trials"
-            continue
-        step = watch.step_seconds(entry, most)
-        if step > most:
-            reasons[entry.model] = f"{TOO_SLOW}: {step:.2g} s a step"
-            continue
-        slowest = max(step, slowest)
-        chosen.append(entry)
-    if not chosen:
-        chosen = [min(family, key=lambda entry: entry.counted.macs or 0)]
-        del reasons[chosen[0].model]
-    return chosen, reasons
+def _slot(share: float, rates: int, models: int) -> float:
+    """Seconds of each trial in the first rung."""
+    trials = models * rates
+    slot = share / max(1, len(_rungs(trials))) / trials
+    return slot if slot >= SHORTEST_TRIAL or models == 1 else 0.0
 
 
-def _first(family: list[Entry]) -> tuple[list[Entry], dict[str, str]]:
-    """Those that race where steps are given, in their order, and why each of the others has no turn."""
+def _first(family: list[Entry]) -> Turns:
+    """Those that race where steps are given."""
     ordered = in_order(family)
     why = f"its turn did not come: with a number of steps {MODELS_BY_STEPS} of a family race"
-    return ordered[:MODELS_BY_STEPS], {entry.model: why for entry in ordered[MODELS_BY_STEPS:]}
+    reasons = {entry.model: why for entry in ordered[MODELS_BY_STEPS:]}
+    return Turns(ordered[:MODELS_BY_STEPS], reasons=reasons)
+
+
+def epoch_steps(dataset: Dataset, base: Recipe) -> int:
+    """Training steps of an epoch."""
+    items = len(dataset.splits["train"])
+    return max(1, items // min(base.batch_size, items))
 
 
 class _Stopwatch:
@@ -212,10 +214,10 @@ class _Stopwatch:
         self.dataset, self.task, self.base = dataset, task, base
         self._known: dict[str, float] = {}
 
-    def step_seconds(self, entry: Entry, most: float) -> float:
-        """The median of a few steps; of a giant only an estimate, too low but above `most`."""
+    def step_seconds(self, entry: Entry, share: float) -> float:
+        """The median of a few steps; of a giant, which cannot race in `share` seconds, an estimate that is too low."""
         estimate = least_step_seconds(entry.counted.macs or 0, self.base.batch_size)
-        if estimate > most:
+        if estimate * LEAST_STEPS > share:
             return estimate
         if entry.model not in self._known:
             recipe = self.base.model_copy(update={"model": entry.model})

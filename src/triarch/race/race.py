@@ -32,7 +32,19 @@ from triarch.race.candidates import Entry
 from triarch.race.crew import Alone, Crew, Processes
 from triarch.race.halving import Finalist, Halving
 from triarch.race.options import Options
-from triarch.race.plan import SEEDS, Finals, Heat, heats, plan_finals, reserve, rounds, stretch, threads
+from triarch.race.plan import (
+    SEEDS,
+    Finals,
+    Heat,
+    epoch_steps,
+    heats,
+    plan_finals,
+    reserve,
+    rounds,
+    stretch,
+    threads,
+    worth,
+)
 from triarch.race.trial import Trial
 from triarch.race.work import LEAST_SECONDS, Piece, Workshop, evaluation_seconds, recipe_of, rows_of
 from triarch.race.worker import DATA, setting
@@ -63,6 +75,7 @@ class Race:
         self._offset = max(self.ledger.elapsed, self._heard()) - began
         self._beaten = 0.0
         self._steps, self._steps_done = 1, 0
+        self._paces: dict[str, float] = {}
 
     @property
     def elapsed(self) -> float:
@@ -141,6 +154,7 @@ class Race:
         for entry in entries:
             entry.counted.reason = plan["reasons"].get(entry.model, "")
         planned = TypeAdapter(list[Heat]).validate_python(plan["heats"])
+        self._paces = {model: step for heat in planned for model, step in heat.paces.items()}
         self._count(planned)
         return planned
 
@@ -175,7 +189,10 @@ class Race:
             if not self.budget.timed:
                 return asdict(Finals(SEEDS, FOREVER, select, confirm, 0.0))
             cost = max(self._item_seconds(finalist) for finalist in finalists)
-            plan = plan_finals(self.left, len(finalists), cost, select, confirm, self.workers)
+            paces = [self._paces[finalist.model] for finalist in finalists if finalist.model in self._paces]
+            alone = self.workers * self.left / len(finalists)
+            least = worth(paces, epoch_steps(self.dataset, self.base), alone)
+            plan = plan_finals(self.left, len(finalists), cost, select, confirm, self.workers, least)
             return asdict(replace(plan, seeds=SEEDS) if self.budget.steps else plan)
 
         return Finals(**self.once("finals", make))

@@ -1,0 +1,88 @@
+"""Which candidates of a family have a turn: those that can make the most of its time.
+
+A candidate is able to race where, alone in its family, it sees every training item once in the first rung. As many race
+as can do so side by side; who is too slow for so short a rung gives way to the quicker ones, and so never shortens the
+trials of others for nothing. Every architecture comes once before any comes a second time, and of those of the same
+size the quickest comes first. Where none is able the quickest races, for every family has a turn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from triarch.race.candidates import FEWEST_STEPS, TOO_SLOW, Entry, in_order
+
+LEAST_STEPS, ENOUGH_STEPS = 50, 500
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Who has a turn.
+
+    Attributes:
+        chosen: at least one, in their order.
+        paces: seconds of a training step of each that was timed.
+        reasons: why each of the others has no turn.
+    """
+
+    chosen: list[Entry]
+    paces: dict[str, float] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def turns(
+    family: list[Entry], pace: Callable[[Entry], float], slot: Callable[[int], float], per_epoch: int, patience: float
+) -> Turns:
+    """Time the candidates, and take those that can make the most of the time.
+
+    Args:
+        pace: seconds of a training step, or less where already that is too much.
+        slot: seconds of each trial in the first rung where so many candidates race.
+        per_epoch: steps; few are taken for 50 where one races alone and for 150 where several do, many for 150 and 500.
+        patience: seconds for timing.
+    """
+    alone, wanted = max(LEAST_STEPS, min(per_epoch, FEWEST_STEPS)), max(FEWEST_STEPS, min(per_epoch, ENOUGH_STEPS))
+    most = slot(1) / alone
+    paces, reasons = _timed(family, pace, most, patience)
+    timed = sorted((entry for entry in family if entry.model in paces), key=lambda entry: paces[entry.model])
+    able = [entry for entry in timed if paces[entry.model] <= most]
+    if not able:
+        reasons.pop(timed[0].model)
+        return Turns(timed[:1], paces, reasons)
+    chosen = in_order(able)[:1]
+    for number in range(2, len(able) + 1):
+        quick = [entry for entry in able if wanted * paces[entry.model] <= slot(number)]
+        if len(quick) >= number:
+            chosen = in_order(quick)[:number]
+    there = {entry.model for entry in chosen}
+    for entry in able:
+        steps = slot(len(chosen)) / paces[entry.model]
+        if entry.model not in there and steps < wanted:
+            reasons[entry.model] = f"its turn did not come: it is too slow for more than {steps:.0f} steps in rung 1"
+        elif entry.model not in there:
+            reasons[entry.model] = f"its turn did not come: there is time for {len(chosen)} of its family"
+    return Turns(chosen, paces, reasons)
+
+
+def _timed(
+    family: list[Entry], pace: Callable[[Entry], float], most: float, patience: float
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Seconds of the steps of candidates, the cheapest first; and why others are too slow, or were not timed."""
+    paces: dict[str, float] = {}
+    reasons: dict[str, str] = {}
+    slow: set[str] = set()
+    end = time.perf_counter() + patience
+    for entry in sorted(family, key=lambda entry: (entry.counted.macs or 0, entry.model)):
+        name = entry.architecture.name
+        if name in slow:
+            reasons[entry.model] = f"{TOO_SLOW}, as a smaller {name} is already"
+        elif paces and time.perf_counter() > end:
+            reasons[entry.model] = "its turn did not come: there was no time to try it"
+        else:
+            paces[entry.model] = pace(entry)
+            if paces[entry.model] > most:
+                slow.add(name)
+                reasons[entry.model] = f"{TOO_SLOW}: {paces[entry.model]:.2g} s a step"
+    return paces, reasons
