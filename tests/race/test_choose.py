@@ -16,7 +16,7 @@ FIELDS = {
     "choice": "task metric budget spent baselines candidates verdict artifact report run seed threads machine",
     "candidate": "model family params macs latency_ms peak_memory_bytes artifact_bytes score interval status reason"
     " trials seeds",
-    "verdict": "kind model runner_up difference interval tie score n split baseline text",
+    "verdict": "kind model runner_up difference interval tie score n split baseline text limits front quality",
 }
 
 
@@ -90,6 +90,12 @@ def test_the_artifact_is_the_winner(race):
     assert triarch.load(folder).config.model == verdict["model"]
     assert triarch.verify(folder).ok
     assert verdict["score"] > 0.9
+    confusion = np.array(verdict["quality"]["confusion"])
+    assert (confusion.sum(), confusion.trace() / confusion.sum()) == (told.n, pytest.approx(told.score))
+    assert [limit["name"] for limit in verdict["limits"] if limit["kept"]] == ["max_params"]
+    records = [json.loads(line) for line in (folder / "run" / "records.jsonl").read_text().splitlines()]
+    (record,) = (record["result"] for record in records if record["key"] == "verdict")
+    assert record == verdict
     assert verdict["tie"] == (verdict["interval"][0] <= 0 <= verdict["interval"][1])
     baseline = verdict["baseline"]
     low, high = baseline["interval"]

@@ -9,7 +9,7 @@ import triarch
 from triarch.core.budget import Budget
 from triarch.core.record import Record
 from triarch.core.results import Candidate, Latency, Metric
-from triarch.race import costs
+from triarch.race import costs, verdict
 from triarch.race.candidates import Entry
 from triarch.race.plan import Heat
 from triarch.race.race import Finalist
@@ -105,26 +105,26 @@ def slow(p95):
     return measure_apart
 
 
-def choose(tmp_path, monkeypatch, p95):
+def choose(tmp_path, monkeypatch, p95, max_params=4_000, seconds=14):
     monkeypatch.setattr(costs, "measure_apart", slow(p95))
     random = np.random.default_rng(0)
     x = random.normal(size=(200, 24, 1)).astype(np.float32)
     return triarch.choose(
         (x, random.integers(0, 2, 200)),
-        seconds=14, max_params=4_000, max_latency=1e3, threads=1, out=tmp_path / "a",
+        seconds=seconds, max_params=max_params, max_latency=1e3, threads=1, out=tmp_path / "a",
     )  # fmt: skip
 
 
 def test_no_artifact_breaks_a_limit(tmp_path, monkeypatch):
     choice = choose(tmp_path, monkeypatch, lambda _: 2e3)
-    verdict = choice.verdict
+    told = choice.verdict
     assert choice.artifact is None
     assert not (tmp_path / "a" / "config.json").exists()
-    assert verdict.text.startswith("No network of this race keeps the limits")
-    assert "2,000 ms (p95), limit 1,000" in verdict.text
-    assert verdict.kind == "baseline"
-    assert f"Use {verdict.baseline.name}" in verdict.text
-    (latency,) = (limit for limit in verdict.limits if limit.name == "max_latency")
+    assert told.text.startswith("No network of this race keeps the limits")
+    assert "2,000 ms (p95), limit 1,000" in told.text
+    assert told.kind == "baseline"
+    assert f"Use {told.baseline.name}" in told.text
+    (latency,) = (limit for limit in told.limits if limit.name == "max_latency")
     assert (latency.limit, latency.measured, latency.kept) == (1e3, 2e3, False)
 
 
@@ -138,3 +138,20 @@ def test_what_could_not_be_measured_is_said(tmp_path, monkeypatch):
     assert "| ms (p95) | not measurable, limit 1,000 |" in card
     size = sum(path.stat().st_size for path in (tmp_path / "a").iterdir() if path.is_file())
     assert f"| bytes on disk | {size:,} |" in card
+
+
+def test_of_two_that_tie_the_cheaper_is_handed_over(tmp_path, monkeypatch):
+    asked = []
+
+    def p95(model):  # the finalists are measured in the order of their rank
+        asked.append(model)
+        return 9.0 if len(asked) == 1 else 1.0
+
+    monkeypatch.setattr(verdict, "is_tie", lambda *_: True)
+    told = choose(tmp_path, monkeypatch, p95, max_params=60_000, seconds=20).verdict
+    assert (told.model, told.runner_up, told.tie) == (asked[1], asked[0], True)
+    assert f"ties with {asked[0]}, which ranked first" in told.text
+    assert "it is the cheaper: 1 against 9 ms" in told.text
+    assert triarch.load(tmp_path / "a").config.model == told.model
+    assert triarch.verify(tmp_path / "a").ok
+    assert told.interval[0] <= told.difference <= told.interval[1]
