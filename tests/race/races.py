@@ -45,6 +45,7 @@ def results(folder: Path) -> dict[str, object]:
         assert record["key"] not in found, "done twice"
         result = record["result"]
         result.pop("seconds", None)
+        result.pop("front", None)  # as it was timed
         if "curve" in result:
             result["curve"] = [score for _, score in result["curve"]]
         if record["key"] not in MEASURED:

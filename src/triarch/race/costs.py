@@ -123,7 +123,10 @@ def standings(
         sure = finished.get(model, Costs(params=found[model].counted.params))
         note(found[model], sure)
         broken = race.budget.broken_by(sure, GUARD)
-        standing.append(Standing(model, costs(found[model].counted), broken, tuple(race.budget.unknown_in(sure))))
+        known = costs(found[model].counted)
+        if race.budget.steps is not None:  # what is decided by steps depends on nothing that is timed
+            known = replace(known, latency_ms=None)
+        standing.append(Standing(model, known, broken, tuple(race.budget.unknown_in(sure))))
     return sorted(standing, key=lambda one: one.place)
 
 
