@@ -18,6 +18,7 @@ _HOME = {verb: f"triarch.verbs.{verb}" for verb in VERBS} | {
     "reference": "triarch.core.spec",
     "InputError": "triarch.core.errors",
     "Classifier": "triarch.estimator",
+    "Forecaster": "triarch.forecaster",
 }
 
 __all__ = ["VERBS", "__version__", *_HOME]
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from triarch.data.dataset import prepare
     from triarch.data.open import open_source
     from triarch.estimator import Classifier
+    from triarch.forecaster import Forecaster
     from triarch.model import build
     from triarch.ship.artifact import load
     from triarch.verbs.choose import choose
