@@ -20,7 +20,7 @@ from triarch.measure.statistics import paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
 from triarch.race import baselines
 from triarch.race.candidates import Entry, save_untrained
-from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
+from triarch.race.plan import BASELINES, MEASURING, PROBING, Finals, Heat
 from triarch.race.race import Race, trial_key
 from triarch.race.report import MISTAKES, Curve, Mistake, report
 from triarch.race.verdict import Opened, baseline_values, judge
@@ -43,7 +43,9 @@ def run(race: Race, entries: Sequence[Entry], allowed: list[Entry], data: str, t
         race.crew  # noqa: B018  (workers get ready while the baselines are fitted)
     scores, fitted = _baselines(race)
     race.reporter.say(_summary(scores))
-    planned = race.heats(allowed, race.left - MEASURING * race.budget.seconds)
+    if race.ledger.get("plan") is None:
+        race.crew.ready()
+    planned = race.heats(allowed, race.left - max(PROBING, MEASURING * race.budget.seconds))
     finalists = race.halve(planned)
     for finalist in finalists:
         race.reporter.say(f"{finalist.family}: {finalist.model} goes to the final, learning rate {finalist.lr:.2g}")

@@ -56,6 +56,7 @@ def main() -> None:
         base = Recipe(**given["base"])
         with computing(base.threads, base.seed, flush_denormals=True):
             workshop = _workshop(given, base, _Watch(answer))
+            answer({"note": "ready"})
             for line in lines:
                 answer({"result": workshop.do(Piece(**json.loads(line)))})
     except InputError as error:
