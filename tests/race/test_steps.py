@@ -138,8 +138,11 @@ def test_killed_at_random_moments(tmp_path):
             os.kill(moments.choice(workers), signal.SIGKILL)
             time.sleep(moments.uniform(0.5, 4.0))
             kills += 1
-        if process.poll() is not None:
-            break
+        if process.poll() is not None:  # it came to its end: once more from the beginning
+            assert process.returncode == 0, process.communicate()
+            assert results(folder) == results(tmp_path / "whole")
+            folder = tmp_path / f"after-{kills}"
+            continue
         process.kill()
         process.communicate()
         kills += 1
