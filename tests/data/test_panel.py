@@ -8,6 +8,7 @@ from triarch.data.asked import Continued
 from triarch.data.dataset import prepare
 from triarch.data.long_frame import latest
 from triarch.data.open import open_source
+from triarch.data.panel import to_long
 from triarch.data.season import best, movement, plausible, repeated, season
 
 
@@ -140,3 +141,15 @@ def test_the_latest_steps_are_taken_to_be_continued():
 def test_built_in_series(name):
     found = open_source(name).continued.future
     assert (found.season, found.step) == {"sunspots": (11, ""), "co2": (52, "W-SAT")}[name]
+
+
+@pytest.mark.parametrize("given", [{}, {"known": ("open",)}])
+def test_a_panel_written_out_makes_the_same_windows(given):
+    asked = Continued(horizon=5, lookback=20, **given)
+    source = open_source(frame(), continued=asked)
+    again = open_source(to_long(source.continued), continued=asked)
+    assert again.fingerprint == source.fingerprint
+    numbered = open_source(
+        frame(series=1).assign(ds=np.arange(7, 307)).drop(columns="unique_id"), continued=Continued()
+    )
+    assert open_source(to_long(numbered.continued)).fingerprint == numbered.fingerprint

@@ -38,6 +38,8 @@ def test_workers_do_what_one_process_does(stage):
     notes = []
     workers = crew(stage, 2, notes.append)
     try:
+        workers.ready()
+        assert all(worker.ready for worker in workers._workers)
         done = {piece.key: result for piece, result, _ in workers.results(piece(number) for number in range(3))}
     finally:
         workers.close()

@@ -15,10 +15,10 @@ from triarch.core.errors import InputError
 OPTIONS = ("--steps", 240, "--max-params", 20_000)
 
 
-def finish(folder):
-    process = choose("--resume", folder)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
+def go_on(folder, *options):
+    """The command a user would give: to begin, or where there is something to go on with, to go on."""
+    begun = (folder / "run" / "options.json").exists()
+    return choose("--resume", folder) if begun else choose(*options, "--out", folder)
 
 
 def trials(count):
@@ -127,8 +127,7 @@ def test_killed_at_random_moments(tmp_path):
     choice = triarch.choose("digits", steps=400, max_params=60_000, out=tmp_path / "whole")
     moments, folder, kills = random.Random(0), tmp_path / "a", 0
     while kills < 20:
-        begun = (folder / "run" / "options.json").exists()
-        process = choose("--resume", folder) if begun else choose(*options, "--out", folder)
+        process = go_on(folder, *options)
         before = lines(folder)
         end = time.monotonic() + moments.uniform(0.5, 16.0)
         while time.monotonic() < end and process.poll() is None:
@@ -138,14 +137,19 @@ def test_killed_at_random_moments(tmp_path):
             os.kill(moments.choice(workers), signal.SIGKILL)
             time.sleep(moments.uniform(0.5, 4.0))
             kills += 1
-        if process.poll() is not None:
-            break
+        if process.poll() is not None:  # it came to its end: once more from the beginning
+            assert process.returncode == 0, process.communicate()
+            assert results(folder) == results(tmp_path / "whole")
+            folder = tmp_path / f"after-{kills}"
+            continue
         process.kill()
         process.communicate()
         kills += 1
         assert all(gone(worker) for worker in workers)
         assert lines(folder)[: len(before)] == before
-    finish(folder)
+    process = go_on(folder, *options)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
     assert len(keys(folder)) == len(set(keys(folder)))
     assert results(folder) == results(tmp_path / "whole")
     verdict = triarch.choose(resume=folder).verdict

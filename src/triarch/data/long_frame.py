@@ -20,6 +20,7 @@ from triarch.data.times import every, every_from
 SERIES_COLUMNS = ("unique_id", "item_id", "series_id", "series")
 TIME_COLUMNS = ("ds", "timestamp", "datetime", "date", "time", "ts")
 VALUE_COLUMNS = ("y", "target", "value")
+CERTAIN = (("ds", "y"), ("timestamp", "target"))
 DISTINCT = 20
 
 
@@ -36,7 +37,8 @@ def recognised(frame: pd.DataFrame, asked: Asked) -> Roles | None:
     """The roles of the columns of a long frame, told from its first rows; None: it is none.
 
     It has a column of times, called as in `TIME_COLUMNS`, and one of numbers, called `y` or `target` or `value`, or
-    named by --target; in a frame that is to be classified the latter holds labels.
+    named by --target; in a frame that is to be classified the latter holds labels. Unless they are called `ds` and `y`, or
+    `timestamp` and `target`, it must have many different values.
 
     Raises:
         InputError: it should be one (--task forecast, --horizon), and such a column is missing.
@@ -56,7 +58,7 @@ def recognised(frame: pd.DataFrame, asked: Asked) -> Roles | None:
                 raise InputError(f"no column of {what} is found", f"call it {', '.join(names)}")
     if asked.task == "classify" or time is None or value is None or (not wanted and asked.inputs):
         return None
-    if not wanted:
+    if not wanted and (time.lower(), value.lower()) not in CERTAIN:
         numbers = pd.to_numeric(frame[value], errors="coerce")
         if numbers.isna().mean() > 0.5 or (not series and numbers.nunique() < min(DISTINCT, len(frame) // 2)):
             return None

@@ -15,6 +15,7 @@ from triarch.data.long_frame import Roles, read, regular, step_of
 from triarch.data.season import best, movement, plausible, season
 from triarch.data.source import Continuation, Source
 from triarch.data.store import Ragged
+from triarch.data.times import every_from
 from triarch.data.windows import Windows, cut, futures, training_steps
 
 HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "M": 12, "Q": 4, "Y": 6}
@@ -84,6 +85,17 @@ def from_long(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> Sou
         digest=_fingerprint(panel, names, future),
         continued=Continuation(future, lags, names, starts, panel, found.series, found.origins, units[found.series]),
     )
+
+
+def to_long(continued: Continuation) -> pd.DataFrame:
+    """The series as a long frame, from which `from_long` makes the same windows."""
+    future, frames = continued.future, []
+    for name, start, part in zip(continued.names, continued.starts, continued.panel):
+        first = pd.Timestamp(start) if future.step else int(start)
+        frame = pd.DataFrame(part, columns=list(future.channels))
+        frame.insert(0, future.time, every_from(first, len(part) - 1, future.step))
+        frames.append(frame.assign(**{future.series: name}) if future.series else frame)
+    return pd.concat(frames, ignore_index=True)
 
 
 def _channels(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> tuple[list[str], int]:

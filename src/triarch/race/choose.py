@@ -25,7 +25,7 @@ from triarch.race.datacard import DataCard, DataCounts, count, samples, shown
 from triarch.race.limits import quick_enough, quick_look
 from triarch.race.options import Options
 from triarch.race.outlook import outlooks
-from triarch.race.plan import BASELINES, MEASURING, Finals, Heat
+from triarch.race.plan import BASELINES, MEASURING, PROBING, Finals, Heat
 from triarch.race.race import Race, trial_key
 from triarch.race.report import MISTAKES, Mistake, report
 from triarch.race.verdict import Opened, baseline_values, judge, ranking
@@ -50,7 +50,9 @@ def run(
         race.crew  # noqa: B018  (workers get ready while the baselines are fitted)
     scores, fitted = _baselines(race)
     race.reporter.say(_summary(scores))
-    planned = race.heats(allowed, race.left - MEASURING * race.budget.seconds)
+    if race.ledger.get("plan") is None:
+        race.crew.ready()
+    planned = race.heats(allowed, race.left - max(PROBING, MEASURING * race.budget.seconds))
     finalists = race.halve(planned)
     for finalist in finalists:
         race.reporter.say(f"{finalist.family}: {finalist.model} goes to the final, learning rate {finalist.lr:.2g}")

@@ -40,6 +40,10 @@ class Crew(Protocol):
 
     size: int
 
+    def ready(self) -> None:
+        """Wait until work would begin at once."""
+        ...
+
     def results(self, pieces: Iterable[Piece]) -> Iterator[Done]:
         """Do `pieces`, each of which is taken when there is somebody free to do it; as they are ready."""
         ...
@@ -56,6 +60,9 @@ class Alone:
 
     def __init__(self, workshop: Workshop) -> None:
         self.workshop = workshop
+
+    def ready(self) -> None:
+        """It is."""
 
     def results(self, pieces: Iterable[Piece]) -> Iterator[Done]:
         """See `Crew`."""
@@ -82,6 +89,15 @@ class Processes:
         self._tries: Counter[str] = Counter()
         self._selector = selectors.DefaultSelector()
         self._workers = [self._hire() for _ in range(size)]
+
+    def ready(self) -> None:
+        """See `Crew`."""
+        while not all(worker.ready for worker in self._workers):
+            self.watch("workers are getting ready")
+            for key, _ in self._selector.select(POLL):
+                alive, _ = key.data.hear()
+                if not alive:
+                    self._replace(key.data)
 
     def results(self, pieces: Iterable[Piece]) -> Iterator[Done]:
         """See `Crew`.
@@ -149,7 +165,7 @@ class _Worker:
         assert self.process.stdout is not None
         self._orders, self.answers = self.process.stdin, self.process.stdout
         self.piece: Piece | None = None
-        self.note = ""
+        self.note, self.ready = "", False
         self._begun = 0.0
         self._heard = b""
         self._send({**setting, "parent": os.getpid()})
@@ -171,7 +187,7 @@ class _Worker:
         *lines, self._heard = (self._heard + content).split(b"\n")
         done = []
         for line in lines:
-            told = json.loads(line)
+            told, self.ready = json.loads(line), True
             if "fault" in told:
                 raise (InputError if told["input"] else RuntimeError)(told["fault"])
             if "note" in told:

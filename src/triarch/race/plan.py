@@ -19,6 +19,7 @@ from triarch.training.recipe import Recipe
 from triarch.training.start import step_seconds, useful_threads
 
 BASELINES, MEASURING = 0.15, 0.05
+PROBING = 3.0  # seconds until the process that measures costs has begun and told something
 HALVING = 0.45
 REDUCTION = 3
 LEARNING_RATES = 3

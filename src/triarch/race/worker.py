@@ -17,23 +17,28 @@ from pathlib import Path
 from typing import Any
 
 from triarch.core.errors import InputError
+from triarch.core.files import write_bytes
 from triarch.core.interrupt import end_with_parent
 from triarch.core.machine import computing
 from triarch.data.cache import store, stored
 from triarch.data.dataset import Dataset
+from triarch.data.panel import to_long
+from triarch.data.tables import read_frame
 from triarch.race.options import Options
 from triarch.race.subject import subject
 from triarch.race.work import Piece, Workshop
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
 
-DATA = "data"
+DATA, FRAME = "data", "data.parquet"
 NOTE_SECONDS = 0.5
 
 
 def setting(run: Path, options: Options, dataset: Dataset, task: Task, base: Recipe) -> dict[str, Any]:
     """What a process needs before its first piece; data from memory is written into `run`."""
-    if options.data is None:
+    if options.data is None and dataset.source.continued is not None:
+        write_bytes(run / FRAME, to_long(dataset.source.continued).to_parquet())
+    elif options.data is None:
         store(dataset.source, run / DATA)
     return {
         "run": str(run), "options": json.loads(options.to_json()), "base": base.model_dump(mode="json"),
@@ -56,6 +61,7 @@ def main() -> None:
         base = Recipe(**given["base"])
         with computing(base.threads, base.seed, flush_denormals=True):
             workshop = _workshop(given, base, _Watch(answer))
+            answer({"note": "ready"})
             for line in lines:
                 answer({"result": workshop.do(Piece(**json.loads(line)))})
     except InputError as error:
@@ -78,7 +84,11 @@ class _Watch:
 
 def _workshop(given: Mapping[str, Any], base: Recipe, watch: _Watch) -> Workshop:
     run, options = Path(given["run"]), Options.stored(given["options"])
-    data = stored(run / DATA) if options.data is None else options.data
+    data: Any = options.data
+    if data is None:
+        ahead = (run / FRAME).exists()
+        data = read_frame(run / FRAME) if ahead else stored(run / DATA)
+        base = base.model_copy(update={"task": "forecast"}) if ahead else base
     dataset, task = subject(data, options, base)
     if _told(dataset, task) != given["same"]:
         raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
