@@ -37,8 +37,8 @@ def recognised(frame: pd.DataFrame, asked: Asked) -> Roles | None:
     """The roles of the columns of a long frame, told from its first rows; None: it is none.
 
     It has a column of times, called as in `TIME_COLUMNS`, and one of numbers, called `y` or `target` or `value`, or
-    named by --target; in a frame that is to be classified the latter holds labels. Unless they are called `ds` and `y`, or
-    `timestamp` and `target`, it must have many different values.
+    named by --target; in a frame that is to be classified the latter holds labels. Unless they are called `ds` and
+    `y`, or `timestamp` and `target`, it must have many different values.
 
     Raises:
         InputError: it should be one (--task forecast, --horizon), and such a column is missing.
