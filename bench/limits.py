@@ -58,7 +58,8 @@ def race(number: int, seconds: float) -> dict[str, Any]:
             "1",
             *options,
         ]
-        done = subprocess.run([*command, "--json", "--out", str(out)], capture_output=True, text=True, check=False)
+        command += [*options, "--json", "--out", str(out)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         found: dict[str, Any] = {"number": number, "data": data, "limits": limits, "status": done.returncode}
         if done.returncode:
             return found | {"outcome": "refused" if done.returncode == 2 else "failed", "told": done.stderr[-300:]}
