@@ -69,7 +69,7 @@ def test_interrupted_and_resumed(tmp_path, data, moment, sign):
     assert len(after) == len(set(after))
     choice = json.loads(output)
     assert all(baseline["score"] is not None for baseline in choice["baselines"])
-    assert choice["spent"]["seconds"] <= 20
+    assert choice["spent"]["seconds"] <= 30  # it starts twice; on a busy machine that takes long
     assert not list((folder / "run").glob("trials/*"))
 
 

@@ -172,7 +172,7 @@ FAULTS = {
     "a link to itself": (links, "cat/loop.png", "mend it"),
     "a link to nothing": (link_to_nothing, "dog/gone.png", "mend it"),
     "a link upwards": (link_upwards, "cat/up lies too deep", "data/CLASS"),
-    "a folder that is a link to itself": (circle, "data", "known: digits"),
+    "a folder that is a link to itself": (circle, "data", "known: co2, digits"),
     "classes too deep": (
         lambda root: pictures(root, "animals/cat", "animals/dog", "things/cup"),
         "animals/cat lies too deep",
