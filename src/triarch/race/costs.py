@@ -64,7 +64,8 @@ def measure_untrained(race: Race, entries: Sequence[Entry]) -> None:
             save_untrained(entry.model, race.dataset, race.task, folder)
             folders[folder] = entry.model
         share = 0.2 if race.budget.max_latency is None else 0.35
-        limit = min(max(6.0, MEASURING * race.budget.seconds), share * race.left)
+        part = MEASURING * race.budget.seconds if race.budget.timed else 0.0
+        limit = min(max(6.0, part), share * race.left)
         readings = measure_apart(list(folders), race.base.threads, limit)
         shutil.rmtree(race.run / "untrained")
         return {folders[folder]: asdict(reading) for folder, reading in readings.items()}
