@@ -27,7 +27,7 @@ class Model(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """The head's output on the features of the whole input."""
         features, _ = self.backbone(batch.input, batch.mask)
-        output: Tensor = self.head(features)
+        output: Tensor = self.head(features, batch)
         return output
 
     def arrange(self) -> Model:

@@ -83,8 +83,8 @@ def test_a_constant_window_breaks_nothing():
 def test_a_head_reads_any_stride(stride):
     shape = FeatureShape("sequence", 6, stride, 5)
     head = Forecast(SPEC).head(shape, SPEC)
-    features = Features(torch.randn(2, 12 // stride + 1, 6), None, "sequence", torch.randn(2, 5))
-    assert head(features).shape == (2, 4, len(QUANTILES))
+    features = Features(torch.randn(5, 12 // stride + 1, 6), None, "sequence", torch.randn(5, 5))
+    assert head(features, Forecast(SPEC).prepare(batch())).shape == (5, 4, len(QUANTILES))
 
 
 def test_the_task_is_told_from_the_data_and_no_other_fits():

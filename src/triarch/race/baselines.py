@@ -31,11 +31,13 @@ from triarch.core.files import write_bytes, write_text
 from triarch.core.interrupt import Stop, end_with_parent
 from triarch.core.spec import Modality
 from triarch.race.forecasters import FORECASTERS, Frame
+from triarch.race.warping import NearestWarped
 
 if TYPE_CHECKING:  # the process does without torch, which would cost it its first seconds
     from triarch.data.dataset import Dataset
 
 SVM_ITEMS, SHORT = 10_000, 64
+WARPED, WARPED_ITEMS, WARPED_STEPS = "1-NN with DTW", 2_000, 1_000
 POLL = 0.05
 
 
@@ -151,9 +153,24 @@ def _forecaster(name: str, frame: Frame) -> Baseline:
     )  # fmt: skip
 
 
-def find(name: str, frame: Frame | None) -> Baseline:
-    """The method `name`; `frame` where series are continued."""
+def find(name: str, frame: Frame | None, channels: int = 1) -> Baseline:
+    """The method `name`.
+
+    Args:
+        frame: of the windows, where series are continued.
+        channels: of series.
+    """
+    if name == WARPED:
+        return Baseline(
+            WARPED, "from triarch.race.warping import NearestWarped", f"NearestWarped({channels})",
+            lambda: NearestWarped(channels),
+        )  # fmt: skip
     return BASELINES[name] if frame is None else _forecaster(name, frame)
+
+
+def channels_of(dataset: Dataset) -> int:
+    """C of series, else 1."""
+    return dataset.spec.in_channels if dataset.spec.modality == "series" else 1
 
 
 def frame_of(dataset: Dataset) -> Frame | None:
@@ -174,7 +191,11 @@ def suited_to(dataset: Dataset, probabilities: bool = False) -> list[str]:
     if dataset.source.continued is not None:
         return list(FORECASTERS)
     found = suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
-    return [name for name in found if not probabilities or BASELINES[name].tells_probabilities]
+    found = [name for name in found if not probabilities or BASELINES[name].tells_probabilities]
+    small = len(dataset.splits["train"]) <= WARPED_ITEMS and int(dataset.lengths.max()) <= WARPED_STEPS
+    if dataset.spec.modality == "series" and small and not probabilities:
+        found.append(WARPED)
+    return found
 
 
 def suited(modality: Modality, train_items: int, steps: int = 0) -> list[str]:
@@ -223,6 +244,7 @@ def run(
     facts = {
         "names": list(names),
         "classes": dataset.spec.num_classes if probabilities else None,
+        "channels": channels_of(dataset),
         "frame": asdict(frame) if (frame := frame_of(dataset)) else None,
     }
     write_text(folder / "names.json", json.dumps(facts))
@@ -283,7 +305,7 @@ def main(folder: Path) -> None:
     frame = Frame(**asked["frame"] | {"lags": tuple(asked["frame"]["lags"])}) if asked["frame"] else None
     for name in asked["names"]:
         begin = time.perf_counter()
-        models = [find(name, frame).make().fit(*train) for train in trains]
+        models = [find(name, frame, asked["channels"]).make().fit(*train) for train in trains]
         made = np.concatenate([_answers(model, table, asked["classes"]) for model, table in zip(models, select)])
         last = _answers(models[0], confirm, asked["classes"])
         buffer = io.BytesIO()

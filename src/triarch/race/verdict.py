@@ -18,7 +18,7 @@ from triarch.measure.classes import quality
 from triarch.measure.statistics import Difference, paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
 from triarch.model import Model
-from triarch.race.baselines import Fitted, find, frame_of
+from triarch.race.baselines import Fitted, channels_of, find, frame_of
 from triarch.race.costs import GUARD, Standing, best_seed, trained
 from triarch.race.plan import Finals
 from triarch.race.race import Race
@@ -173,7 +173,8 @@ def _baseline(
     predicted = fitted[best].confirm[np.searchsorted(race.rows("confirm"), rows)]
     values, strata = baseline_values(race, rows, predicted), race.strata(rows)
     lead = paired_difference(ours, values[None], strata=strata)
-    code = find(best, frame_of(race.dataset)).code(data, race.task.primary.name)
+    method = find(best, frame_of(race.dataset), channels_of(race.dataset))
+    code = method.code(data, race.task.primary.name)
     return BestBaseline(best, mean_score(values, strata), lead.mean, lead.interval, code), lead
 
 

@@ -20,7 +20,7 @@ class Head(nn.Module):
         super().__init__()
         self.linear = nn.Linear(dim, num_classes)
 
-    def forward(self, features: Features) -> Tensor:
+    def forward(self, features: Features, batch: Batch) -> Tensor:
         """→ (B K)."""
         logits: Tensor = self.linear(features.pooled)
         return logits

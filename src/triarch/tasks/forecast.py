@@ -18,10 +18,15 @@ TINY = 1e-6
 
 
 class Head(nn.Module):
-    """Each step ahead reads a mixture of its own of what was made of the steps seen, and the summary."""
+    """Each step ahead reads a mixture of its own of what was made of the steps seen, the summary, and the series.
 
-    def __init__(self, shape: FeatureShape, steps: int, horizon: int) -> None:
+    The last is a linear model beside the network, so that no network has to learn to copy far back (Lai et al. 2018,
+    "Modeling long- and short-term temporal patterns", arXiv 1703.07015).
+    """
+
+    def __init__(self, shape: FeatureShape, steps: int, horizon: int, lookback: int) -> None:
         super().__init__()
+        self.linear = nn.Linear(lookback, horizon, bias=False)
         self.steps, self.horizon = max(1, steps // shape.stride), horizon
         self.mix = nn.Linear(self.steps, horizon)
         with torch.no_grad():  # a step ahead begins with the step of its own, where that is known, or the like of it
@@ -29,16 +34,17 @@ class Head(nn.Module):
             self.mix.weight[torch.arange(horizon), own.clamp(min=0)] += 1
         self.read = nn.Linear(shape.dim, len(QUANTILES))
         self.pooled = nn.Linear(shape.pooled_dim, horizon * len(QUANTILES))
-        for layer in (self.read, self.pooled):  # the first forecast is the base of the task
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        for layer in (self.linear, self.read, self.pooled):  # the first forecast is the base of the task
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
 
-    def forward(self, features: Features) -> Tensor:
-        """→ (B H Q)."""
+    def forward(self, features: Features, batch: Batch) -> Tensor:
+        """→ (B H Q); the batch is prepared."""
         values = features.values[:, -self.steps :]
         values = F.pad(values, (0, 0, self.steps - values.shape[1], 0))
         ahead = self.read(self.mix(values.mT).mT)
-        made: Tensor = ahead + self.pooled(features.pooled).unflatten(1, (self.horizon, -1))
+        straight = self.linear(batch.input[:, : self.linear.in_features, 0])
+        made: Tensor = ahead + straight[..., None] + self.pooled(features.pooled).unflatten(1, (self.horizon, -1))
         return made
 
 
@@ -72,7 +78,7 @@ class Forecast:
 
     def head(self, shape: FeatureShape, spec: Spec) -> nn.Module:
         """Features of sequences → (B H Q)."""
-        return Head(shape, spec.max_len, spec.horizon)
+        return Head(shape, spec.max_len, spec.horizon, spec.future.lookback)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Mean pinball loss of quantiles (B H Q), in the windows' own deviations (Koenker, Bassett 1978)."""

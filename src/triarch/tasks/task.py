@@ -30,7 +30,7 @@ class Task(Protocol):
         ...
 
     def head(self, shape: FeatureShape, spec: Spec) -> nn.Module:
-        """Features → output."""
+        """Features, and the batch that they were made of → output."""
         ...
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
