@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # the process does without torch, which would cost it its fir
     from triarch.data.dataset import Dataset
 
 SVM_ITEMS, SHORT = 10_000, 64
-WARPED, WARPED_ITEMS, WARPED_STEPS = "1-NN with DTW", 2_000, 1_000
+WARPED, WARPED_ITEMS = "1-NN with DTW", 2_000
 POLL = 0.05
 
 
@@ -192,7 +192,7 @@ def suited_to(dataset: Dataset, probabilities: bool = False) -> list[str]:
         return list(FORECASTERS)
     found = suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
     found = [name for name in found if not probabilities or BASELINES[name].tells_probabilities]
-    small = len(dataset.splits["train"]) <= WARPED_ITEMS and int(dataset.lengths.max()) <= WARPED_STEPS
+    small = len(dataset.splits["train"]) <= WARPED_ITEMS
     if dataset.spec.modality == "series" and small and not probabilities:
         found.append(WARPED)
     return found

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 BAND = 0.1
-PAIRS = 20_000
+PAIRS, MOST_STEPS = 20_000, 500
 
 
 class NearestWarped:
     """The class of the training series that is nearest, within a band of 10% of the length (Sakoe, Chiba 1978).
+
+    Series above 500 steps are averaged down to at most that.
 
     Args:
         channels: of a series; it comes flattened, step by step.
@@ -41,7 +43,11 @@ class NearestWarped:
         return float((self.predict(x) == y).mean())
 
     def _parted(self, x: NDArray[Any]) -> NDArray[Any]:
-        return x.reshape(len(x), -1, self.channels)
+        series = x.reshape(len(x), -1, self.channels)
+        factor = -(-series.shape[1] // MOST_STEPS)
+        whole = series[:, : series.shape[1] // factor * factor]
+        averaged: NDArray[Any] = whole.reshape(len(x), -1, factor, self.channels).mean(axis=2)
+        return averaged
 
 
 def distances(a: NDArray[Any], b: NDArray[Any], band: float = BAND) -> NDArray[np.floating]:
