@@ -2,10 +2,10 @@
 
 import pytest
 
-from triarch.core.results import Candidate
+from triarch.core.results import Candidate, Metric
 from triarch.models import registry
 from triarch.race.candidates import Entry
-from triarch.race.plan import _slot, plan_finals, worth
+from triarch.race.plan import _slot, clearly_behind, plan_finals, worth
 from triarch.race.turns import turns
 
 TIMES = {
@@ -80,3 +80,13 @@ def test_rather_fewer_seeds_than_finals_that_are_too_short():
     assert plan_finals(24, 4, 1e-6, 100, 100, least=least).seeds == 1
     assert plan_finals(24, 4, 1e-6, 100, 100, workers=2, least=least).seeds == 2
     assert worth([9.0], per_epoch=50, seconds=6.0) == 0.0
+
+
+def test_who_is_clearly_behind_has_one_final():
+    intervals = {"a": (0.90, 0.94), "b": (0.88, 0.91), "c": (0.70, 0.75)}
+    assert clearly_behind(Metric("accuracy", "max"), intervals) == ["c"]
+    assert clearly_behind(Metric("MASE", "min"), intervals) == ["a", "b"]
+    all_alike = plan_finals(24, 4, 1e-6, 100, 100)
+    two_behind = plan_finals(24, 4, 1e-6, 100, 100, behind=["c", "d"])
+    assert (all_alike.seeds, two_behind.seeds) == (3, 3)
+    assert two_behind.slot == pytest.approx(1.5 * all_alike.slot)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
@@ -11,6 +11,7 @@ from math import ceil
 import numpy as np
 
 from triarch.core.budget import Budget
+from triarch.core.results import Interval, Metric
 from triarch.data.dataset import Dataset
 from triarch.race.candidates import FEWEST_STEPS, Entry, in_order, least_step_seconds
 from triarch.race.turns import LEAST_STEPS, Turns, turns
@@ -121,6 +122,7 @@ class Finals:
         slot: seconds of one final.
         select, confirm: items of each split that are evaluated.
         closing: seconds for opening the confirm split.
+        behind: the models that have one final only, since their trials were clearly behind.
     """
 
     seeds: int
@@ -128,11 +130,12 @@ class Finals:
     select: int
     confirm: int
     closing: float
+    behind: list[str] = field(default_factory=list)
 
 
 def plan_finals(
     seconds: float, finalists: int, item_seconds: float, select: int, confirm: int, workers: int = 1,
-    least: float = SHORTEST_FINAL,
+    least: float = SHORTEST_FINAL, behind: Sequence[str] = (),
 ) -> Finals:  # fmt: skip
     """Share out the rest of the time.
 
@@ -141,15 +144,25 @@ def plan_finals(
         item_seconds: evaluation of one item by the slowest finalist.
         select, confirm: sizes of the splits.
         workers: trainings at the same time.
+        behind: those of the finalists that have one final only.
     """
-    seeds = int(min(SEEDS, max(1, workers * seconds / finalists / max(least, SHORTEST_FINAL))))
+    contenders = finalists - len(behind)
+    room = workers * seconds / max(least, SHORTEST_FINAL)
+    seeds = 1 + int(min(SEEDS - 1, max(0, (room - finalists) // contenders)))
     share = EVALUATING * max(seconds, 0.1)
     items = max(FEWEST_ITEMS, int(share / (2 * seeds) / item_seconds))
     opened = min(confirm, items)
     closing = 2 * seeds * opened * item_seconds
-    slot = (seconds - closing) / rounds(seeds * finalists, workers)
+    slot = (seconds - closing) / rounds(finalists + (seeds - 1) * contenders, workers)
     looked_at = min(select, max(FEWEST_ITEMS, int(EVALUATING * max(slot, 0.1) / item_seconds)))
-    return Finals(seeds, slot, looked_at, opened, closing)
+    return Finals(seeds, slot, looked_at, opened, closing, list(behind))
+
+
+def clearly_behind(metric: Metric, intervals: Mapping[str, Interval]) -> list[str]:
+    """The models whose interval ends, in the metric's direction, before that of the best begins."""
+    gains = {model: sorted(map(metric.gain, interval)) for model, interval in intervals.items()}
+    best = max((low for low, _ in gains.values()), default=0.0)
+    return [model for model, (_, high) in gains.items() if high < best]
 
 
 def worth(paces: Sequence[float], per_epoch: int, seconds: float) -> float:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
+from itertools import count, takewhile
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +29,7 @@ from triarch.core.interrupt import Stop
 from triarch.core.machine import cores
 from triarch.core.progress import Reporter
 from triarch.core.record import Ledger, Record
+from triarch.core.results import Interval
 from triarch.data.dataset import Dataset
 from triarch.race.candidates import Entry
 from triarch.race.crew import Alone, Crew, Processes
@@ -36,6 +39,7 @@ from triarch.race.plan import (
     SEEDS,
     Finals,
     Heat,
+    clearly_behind,
     epoch_steps,
     heats,
     plan_finals,
@@ -186,23 +190,32 @@ class Race:
 
         def make() -> dict[str, Any]:
             select, confirm = len(self.rows("select")), len(self.rows("confirm"))
+            behind = clearly_behind(self.task.primary, {one.model: self._reached(one) for one in finalists})
             if not self.budget.timed:
-                return asdict(Finals(SEEDS, FOREVER, select, confirm, 0.0))
+                return asdict(Finals(SEEDS, FOREVER, select, confirm, 0.0, behind))
             cost = max(self._item_seconds(finalist) for finalist in finalists)
             paces = [self._paces[finalist.model] for finalist in finalists if finalist.model in self._paces]
             alone = self.workers * self.left / len(finalists)
             least = worth(paces, epoch_steps(self.dataset, self.base), alone)
-            plan = plan_finals(self.left, len(finalists), cost, select, confirm, self.workers, least)
+            plan = plan_finals(self.left, len(finalists), cost, select, confirm, self.workers, least, behind)
             return asdict(replace(plan, seeds=SEEDS) if self.budget.steps else plan)
 
         return Finals(**self.once("finals", make))
 
     def finals(self, finalists: list[Finalist], plan: Finals) -> dict[str, list[dict[str, Any]]]:
-        """Train each finalist from scratch on fresh seeds, all for the same time; model → results."""
-        runs = [(finalist, seed) for seed in range(1, plan.seeds + 1) for finalist in finalists]
+        """Train each finalist from scratch on fresh seeds, all for the same time; model → results.
+
+        Those that are clearly behind have one.
+        """
+        runs = [
+            (finalist, seed)
+            for seed in range(1, plan.seeds + 1)
+            for finalist in finalists
+            if seed == 1 or finalist.model not in plan.behind
+        ]
         self._do(self._final(*run, plan, len(runs) - position) for position, run in enumerate(runs))
         return {
-            finalist.model: [self._result(final_key(finalist.model, seed)) for seed in range(1, plan.seeds + 1)]
+            finalist.model: [self._result(final_key(one.model, seed)) for one, seed in runs if one == finalist]
             for finalist in finalists
         }
 
@@ -274,6 +287,13 @@ class Race:
             begins=_checkpoint(model, rate, number - 1) if number and not on_folds else "",
             leaves="" if last or on_folds else _checkpoint(model, rate, number),
         )
+
+    def _reached(self, finalist: Finalist) -> Interval:
+        """The interval of the score at its last rung."""
+        keys = (trial_key(finalist.family, finalist.model, finalist.lr, rung) for rung in count())
+        records = list(takewhile(lambda record: record is not None, map(self.ledger.get, keys)))
+        interval = records[-1].result["interval"] if records and records[-1] else None
+        return tuple(interval) if interval else (-inf, inf)
 
     def _final(self, finalist: Finalist, seed: int, plan: Finals, ahead: int) -> Piece:
         """Args: ahead: how many finals are still to be run, this one included."""
