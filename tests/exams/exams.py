@@ -77,7 +77,7 @@ def gradients(architecture: Architecture, modality: Modality) -> None:
         example = batch(data, 6, seed)
         features, _ = model(example.input, example.mask)
         optimiser.zero_grad()
-        Classify().loss(head(features), example).backward()
+        Classify().loss(head(features, example), example).backward()
         optimiser.step()
         waiting = {name: value for name, value in waiting.items() if value.grad is None or not value.grad.any()}
     assert not waiting, f"no gradient reaches {', '.join(waiting)}"
@@ -94,7 +94,7 @@ def overfits(architecture: Architecture, modality: Modality) -> None:
     example = batch(data, 6)
     for _ in range(400):
         features, _ = backbone(example.input, example.mask)
-        loss = Classify().loss(head(features), example)
+        loss = Classify().loss(head(features, example), example)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -102,7 +102,7 @@ def overfits(architecture: Architecture, modality: Modality) -> None:
             break
     backbone.eval()
     features, _ = backbone(example.input, example.mask)
-    assert Classify().metrics(head(features), example)["accuracy"].all()
+    assert Classify().metrics(head(features, example), example)["accuracy"].all()
 
 
 def padding(architecture: Architecture, modality: Modality, settings: Mapping[str, Any] | None = None) -> None:
