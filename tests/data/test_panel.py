@@ -69,6 +69,14 @@ def test_what_is_known_ahead_is_seen_ahead_and_nothing_else():
     assert any("note" in note and "not used" in note for note in data.source.notes)
     past = prepare(open_source(frame(), input="open", continued=Continued(horizon=5, lookback=20)))
     assert past.spec.shape == (20, 2)
+    assert open_source(frame(), input="open").continued.future.channels == ("y", "open")
+
+
+def test_times_with_zones_are_taken_to_utc():
+    times = pd.date_range("2024-03-20", periods=500, freq="h", tz="Europe/Berlin").astype(str)
+    source = open_source(pd.DataFrame({"ds": times, "y": np.arange(500) % 24}))
+    assert source.continued.starts == ("2024-03-19 23:00:00",)
+    assert any("UTC" in note for note in source.notes)
 
 
 def test_gaps_are_filled_only_when_asked():

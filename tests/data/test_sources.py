@@ -30,8 +30,8 @@ def test_built_in_data_never_changes():
         "digits": "4f02af3cf36e4b8770d42233f1037c39",
         "languages": "27ac0feb28344866a9599124fbe5cdb7",
         "japanese-vowels": "37d1006bacdd8006146fd0005cb075dc",
-        "sunspots": "e4ef0e3f2ecd53d5a4a8e7343d822017",
-        "co2": "6711aa5e273627fbe03d9310d143cc20",
+        "sunspots": "c7d390e1de7bf3d43829443bbb51ef50",
+        "co2": "aca38005bbf430afd40d5b6b2bca1bca",
     }
 
 

@@ -79,6 +79,24 @@ def test_a_constant_window_breaks_nothing():
     assert torch.isfinite(output.grad).all()
 
 
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e30])
+def test_the_size_of_a_series_changes_nothing(size):
+    wave = 10 + np.sin(2 * np.pi * np.arange(300) / 12)
+    source = open_source(
+        pd.DataFrame({"ds": np.arange(300), "y": size * wave}), continued=Continued(horizon=6, lookback=24)
+    )
+    data = prepare(source)
+    task = registry.infer(data.spec)
+    prepared = task.prepare(data.batch(data.rows("select")))
+    plain = Forecast(prepare(open_source(
+        pd.DataFrame({"ds": np.arange(300), "y": wave}), continued=Continued(horizon=6, lookback=24)
+    )).spec)  # fmt: skip
+    expected = plain.prepare(replace(prepared, input=torch.from_numpy(source.take(data.rows("select")) / size).float()))
+    assert torch.allclose(prepared.input, expected.input, atol=2e-4)
+    zeros = torch.zeros(len(prepared), 6, len(QUANTILES))
+    assert all(torch.isfinite(values).all() for values in task.metrics(zeros, prepared).values())
+
+
 @pytest.mark.parametrize("stride", [1, 4])
 def test_a_head_reads_any_stride(stride):
     shape = FeatureShape("sequence", 6, stride, 5)

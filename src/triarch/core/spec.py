@@ -22,6 +22,7 @@ class Future:
         series, time: the columns that name the series and the step; `series` is empty where there is one.
         channels: the columns that make up the input, the one to be continued first.
         known: so many of them, after the first, are known for the steps ahead too.
+        scale: how far the series usually moves in a season.
     """
 
     horizon: int
@@ -33,6 +34,7 @@ class Future:
     time: str = ""
     channels: tuple[str, ...] = ("y",)
     known: int = 0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)

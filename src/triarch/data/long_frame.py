@@ -56,9 +56,11 @@ def recognised(frame: pd.DataFrame, asked: Asked) -> Roles | None:
         for what, found, names in (("times", time, TIME_COLUMNS), ("values", value, VALUE_COLUMNS)):
             if found is None:
                 raise InputError(f"no column of {what} is found", f"call it {', '.join(names)}")
-    if asked.task == "classify" or time is None or value is None or (not wanted and asked.inputs):
+    if asked.task == "classify" or time is None or value is None:
         return None
     if not wanted and (time.lower(), value.lower()) not in CERTAIN:
+        if asked.inputs:
+            return None
         numbers = pd.to_numeric(frame[value], errors="coerce")
         if numbers.isna().mean() > 0.5 or (not series and numbers.nunique() < min(DISTINCT, len(frame) // 2)):
             return None
@@ -102,7 +104,7 @@ def _times(column: pd.Series[Any], called: str, name: str) -> pd.Series[Any]:
         if (numbers == numbers.round()).all():
             return numbers.astype(np.int64)
         raise InputError(f"{name}: column {called!r} holds fractions of steps", "whole numbers or dates are wanted")
-    dates = pd.to_datetime(column, errors="coerce", utc=_zoned(column), format=None if column.empty else "mixed")
+    dates = pd.to_datetime(column, errors="coerce", utc=zoned(column), format=None if column.empty else "mixed")
     wrong = np.flatnonzero(dates.isna())
     if wrong.size:
         cell = str(column.iloc[int(wrong[0])])[:30]
@@ -112,7 +114,7 @@ def _times(column: pd.Series[Any], called: str, name: str) -> pd.Series[Any]:
     return dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
 
 
-def _zoned(column: pd.Series[Any]) -> bool:
+def zoned(column: pd.Series[Any]) -> bool:
     """Whether times carry zones; all are then taken to UTC, in which no hour is missing or comes twice."""
     if pd.api.types.is_datetime64_any_dtype(column):
         return getattr(column.dt, "tz", None) is not None

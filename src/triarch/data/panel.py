@@ -11,7 +11,7 @@ import pandas as pd
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Future
 from triarch.data.asked import Asked
-from triarch.data.long_frame import Roles, read, regular, step_of
+from triarch.data.long_frame import Roles, read, regular, step_of, zoned
 from triarch.data.season import best, movement, plausible, season
 from triarch.data.source import Continuation, Source
 from triarch.data.store import Ragged
@@ -37,6 +37,8 @@ def from_long(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> Sou
         f"series to be continued: {roles.value!r} by {roles.time!r}" + f" of {roles.series!r}" * bool(roles.series)
     ]
     panel, names, starts, filled = regular(table, step, channels, asked_for, name)
+    if zoned(frame[roles.time]):
+        notes.append("times with zones are taken to UTC")
     left = [str(column) for column in frame.columns if column not in (roles.time, roles.series, *channels)]
     if left:
         notes.append(f"not used: {', '.join(left)}; --known or --input takes them in")
@@ -63,9 +65,11 @@ def from_long(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> Sou
             f" that series {names[shortest]!r} has for training",
             f"--lookback {max(1, min(train) - horizon)} or less",
         )
+    units = np.array([movement(part, period) for part in parts], dtype=np.float32)
     future = Future(
-        horizon, lookback, period, min(repeat, lookback), step, roles.series, roles.time, tuple(channels), known
-    )
+        horizon, lookback, period, min(repeat, lookback), step, roles.series, roles.time, tuple(channels), known,
+        float(np.median(units)),
+    )  # fmt: skip
     found = cut(panel, future)
     notes += [
         f"{horizon} steps ahead ({step or 'numbered steps'}), season {period}, look-back {lookback}",
@@ -73,7 +77,6 @@ def from_long(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> Sou
     ]
     if found.overlap:
         notes.append("windows of select and confirm overlap, so their intervals are too narrow")
-    units = np.array([movement(part, period) for part in parts], dtype=np.float32)
     return Source(
         name,
         "series",

@@ -14,6 +14,7 @@ CALENDAR: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 LIKENESS, NEARLY = 0.2, 0.9
 MOST_SAMPLED = 50
+NOTHING = 1e-6  # of the size of a series: what 32 bits hold of it is hardly more exact
 
 
 def plausible(parts: Sequence[NDArray[np.floating]], step: str) -> tuple[int, ...]:
@@ -46,9 +47,16 @@ def repeated(values: NDArray[np.floating], lag: int, horizon: int) -> NDArray[np
 
 
 def movement(part: NDArray[np.floating], season: int) -> float:
-    """The mean absolute change over a season, the unit of MASE (Hyndman, Koehler 2006); of a constant series 1."""
-    change = float(np.abs(part[season:] - part[:-season]).mean()) if len(part) > season else 0.0
-    return change if change > 1e-9 * max(1e-12, float(np.abs(part).mean())) else 1.0
+    """The mean absolute change over a season, the unit of MASE (Hyndman, Koehler 2006).
+
+    Where every season is the same it is the change over a step, of a constant series its size, of zeros 1.
+    """
+    size = float(np.abs(part).mean())
+    for lag in (season, 1):
+        change = float(np.abs(part[lag:] - part[:-lag]).mean()) if len(part) > lag else 0.0
+        if change > NOTHING * size:
+            return change
+    return size or 1.0
 
 
 def _error(part: NDArray[np.floating], lag: int, horizon: int) -> float:

@@ -14,7 +14,7 @@ from triarch.core.types import Batch, Features, FeatureShape
 
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 MEDIAN = QUANTILES.index(0.5)
-TINY = 1e-6
+TINY = 1e-5
 
 
 class Head(nn.Module):
@@ -70,8 +70,8 @@ class Forecast:
         ahead = torch.arange(self.future.horizon, device=series.device)
         base = series[:, seen - repeat + ahead % repeat]
         mean = series.mean(dim=1, keepdim=True)
-        spread = (series - mean).square().mean(dim=1).sqrt()
-        spread = torch.maximum(spread, TINY * (1 + mean[:, 0].abs()))
+        # In units of the series: the square of what is very large or small is no number of 32 bits.
+        spread = ((series - mean) / self.future.scale).square().mean(dim=1).sqrt().clamp(min=TINY) * self.future.scale
         whole = batch.input.clone()
         whole[:, :seen, 0] = (series - mean) / spread[:, None]
         return replace(batch, input=whole, base=base, spread=spread)
