@@ -31,7 +31,7 @@ def test_windows_hold_what_comes_before_and_after():
     for row in (0, 77, len(source) - 1):
         panel = source.continued.panel[int(source.continued.series[row])][:, 0]
         origin = int(source.continued.origins[row])
-        assert (source.inputs[row][:, 0] == panel[origin - 20 : origin]).all()
+        assert (source.inputs[row][:20, 0] == panel[origin - 20 : origin]).all()
         assert (source.labels[row] == panel[origin : origin + 5]).all()
 
 
@@ -59,7 +59,7 @@ def test_windows_of_a_part_overlap_only_where_there_would_be_too_few():
 
 
 def test_what_is_known_ahead_is_seen_ahead_and_nothing_else():
-    data = prepare(open_source(frame(), continued=Continued(horizon=5, lookback=20, known=("open",))))
+    data = prepare(open_source(frame(), continued=Continued(horizon=5, lookback=20, known=("open",), calendar=())))
     window = data.source.inputs[3]
     series, origin = int(data.source.continued.series[3]), int(data.source.continued.origins[3])
     panel = data.source.continued.panel[series]
@@ -67,7 +67,7 @@ def test_what_is_known_ahead_is_seen_ahead_and_nothing_else():
     assert (window[20:, 0] == 0).all()
     assert (window[20:, 1] == panel[origin : origin + 5, 1]).all()
     assert any("note" in note and "not used" in note for note in data.source.notes)
-    past = prepare(open_source(frame(), input="open", continued=Continued(horizon=5, lookback=20)))
+    past = prepare(open_source(frame(), input="open", continued=Continued(horizon=5, lookback=20, calendar=())))
     assert past.spec.shape == (20, 2)
     assert open_source(frame(), input="open").continued.future.channels == ("y", "open")
 
@@ -134,7 +134,9 @@ def test_repetition_and_movement():
 
 def test_the_latest_steps_are_taken_to_be_continued():
     whole = frame()
-    future = open_source(whole, continued=Continued(horizon=5, lookback=20, known=("open",))).continued.future
+    future = open_source(
+        whole, continued=Continued(horizon=5, lookback=20, known=("open",), calendar=())
+    ).continued.future
     given = whole.copy()
     given.loc[given["ds"] > given["ds"].max() - pd.Timedelta("5D"), "y"] = np.nan
     names, windows, times = latest(given, future, "frame")

@@ -30,8 +30,8 @@ def test_built_in_data_never_changes():
         "digits": "4f02af3cf36e4b8770d42233f1037c39",
         "languages": "27ac0feb28344866a9599124fbe5cdb7",
         "japanese-vowels": "37d1006bacdd8006146fd0005cb075dc",
-        "sunspots": "c7d390e1de7bf3d43829443bbb51ef50",
-        "co2": "aca38005bbf430afd40d5b6b2bca1bca",
+        "sunspots": "3220b1b1e330f1f908063bb9eaa17bc1",
+        "co2": "fd85fcad9485fc816aeed1184278e82b",
     }
 
 

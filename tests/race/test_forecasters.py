@@ -1,8 +1,12 @@
 """Classical forecasts against what they must give."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from triarch.data.asked import Continued
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
 from triarch.race import baselines
@@ -41,8 +45,9 @@ def test_ridge_learns_a_linear_recurrence(channels):
     for step in range(2, 400):
         values[step] = 1.9 * np.cos(0.3) * values[step - 1] - 0.98 * values[step - 2] + (step % 50 == 0)
     x, y = windows(values, channels)
-    found = RidgeOnLags(FRAME).fit(x[:250], y[:250])
-    naive = SeasonalNaive(FRAME).fit(x[:250], y[:250])
+    frame = replace(FRAME, channels=channels)
+    found = RidgeOnLags(frame).fit(x[:250], y[:250])
+    naive = SeasonalNaive(frame).fit(x[:250], y[:250])
     assert np.abs(found.predict(x[250:]) - y[250:]).mean() < 0.5 * np.abs(naive.predict(x[250:]) - y[250:]).mean()
 
 
@@ -56,3 +61,11 @@ def test_the_line_that_reproduces_a_forecaster_runs():
         x, y = data.table("confirm")
         model = baselines.find(name, frame).make().fit(*data.table("train"))
         assert printed == [pytest.approx(np.abs(model.predict(x) - y).mean())]
+
+
+def test_covariates_and_as_many_steps_ahead_as_seen_confuse_nobody():
+    times = pd.date_range("2024-01-01", periods=300, freq="D")
+    table = pd.DataFrame({"ds": times, "y": np.arange(300.0) % 7, "open": 100 + np.arange(300) % 3})
+    data = prepare(open_source(table, continued=Continued(horizon=14, lookback=14, known=("open",), calendar=())))
+    x, y = data.table("confirm")
+    assert np.allclose(SeasonalNaive(baselines.frame_of(data)).fit(*data.table("train")).predict(x), y)

@@ -22,6 +22,7 @@ class Future:
         series, time: the columns that name the series and the step; `series` is empty where there is one.
         channels: the columns that make up the input, the one to be continued first.
         known: so many of them, after the first, are known for the steps ahead too.
+        calendar: cycles whose columns follow the channels, known ahead as well; see `data/calendar.py`.
         scale: how far the series usually moves in a season.
     """
 
@@ -34,7 +35,13 @@ class Future:
     time: str = ""
     channels: tuple[str, ...] = ("y",)
     known: int = 0
+    calendar: tuple[Literal["day", "week", "year"], ...] = ()
     scale: float = 1.0
+
+    @property
+    def steps(self) -> int:
+        """Of a window: the look-back, and the horizon too where anything is known of it."""
+        return self.lookback + (self.horizon if self.known or self.calendar else 0)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from triarch.core.errors import InputError, near
 from triarch.core.spec import MODALITIES, Modality
+from triarch.data.calendar import Cycle
 
 Impute = Literal["linear", "last"]
 
@@ -22,6 +23,7 @@ class Continued:
         season: steps of a season.
         known: columns that are known for the steps ahead.
         impute: how gaps are filled; None: they are an error.
+        calendar: cycles that models are told of; None: those that training passes through twice.
     """
 
     horizon: int | None = None
@@ -29,6 +31,7 @@ class Continued:
     season: int | None = None
     known: tuple[str, ...] = ()
     impute: Impute | None = None
+    calendar: tuple[Cycle, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ def _lengths(source: Source, tokens: Ragged | None, most: int) -> tuple[NDArray[
     if source.modality == "image":
         return np.ones(len(source), dtype=np.int64), 0
     if isinstance(source.inputs, Windows):
-        return np.full(len(source), source.inputs.length), 0
+        return np.full(len(source), source.inputs.future.steps), 0
     ragged = source.inputs if tokens is None else tokens
     whole = ragged.lengths if isinstance(ragged, Ragged) else np.full(len(source), source.inputs[0].shape[0])  # type: ignore[union-attr]
     return np.minimum(whole, most), int((whole > most).sum())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Future
 from triarch.data.asked import Asked, Continued
+from triarch.data.calendar import columns
 from triarch.data.store import Ragged
 from triarch.data.times import every, every_from
 
@@ -152,15 +153,15 @@ def regular(
     Returns:
         The series, their names, their first times, and how many steps were filled.
     """
-    columns = [f"value/{channel}" for channel in channels]
+    cells = [f"value/{channel}" for channel in channels]
     series, names, starts, missing, whole = [], [], [], 0, 0
     worst = ""
     for called, rows in table.groupby("series", sort=True):
-        values = rows.set_index("time")[columns]
-        values = values.loc[: values[columns[0]].last_valid_index()]  # what is known ahead only is for `predict`
-        if not len(values) or values[columns[0]].isna().all():
+        values = rows.set_index("time")[cells]
+        values = values.loc[: values[cells[0]].last_valid_index()]  # what is known ahead only is for `predict`
+        if not len(values) or values[cells[0]].isna().all():
             raise InputError(f"{name}: series {called!r} has no values", "leave it out")
-        values = values.loc[values[columns[0]].first_valid_index() :]
+        values = values.loc[values[cells[0]].first_valid_index() :]
         steps = every(values.index[0], values.index[-1], step)
         off = values.index.difference(steps)
         if len(off):
@@ -212,10 +213,10 @@ def latest(
     if bool(future.step) != pd.api.types.is_datetime64_any_dtype(table["time"]):
         raise InputError(f"{name}: column {future.time!r} holds other times than the training data")
     names, windows, times = [], [], []
-    columns = [f"value/{channel}" for channel in future.channels]
+    cells = [f"value/{channel}" for channel in future.channels]
     for called, rows in table.groupby("series", sort=True):
-        values = rows.set_index("time")[columns]
-        end = values[columns[0]].last_valid_index()
+        values = rows.set_index("time")[cells]
+        end = values[cells[0]].last_valid_index()
         of = f"{name}: series {called!r}" if called else name
         if end is None:
             raise InputError(f"{of} has no values", "leave it out")
@@ -229,16 +230,17 @@ def latest(
                 "fill the gap in, or give more of the series",
             )
         window = seen.to_numpy(dtype=np.float32)
+        unknown = np.zeros((future.steps - future.lookback, window.shape[1]), dtype=np.float32)
         if future.known:
-            known = values[columns[1 : 1 + future.known]].reindex(ahead)
+            known = values[cells[1 : 1 + future.known]].reindex(ahead)
             if known.isna().to_numpy().any():
                 raise InputError(
                     f"{of}: {', '.join(future.channels[1 : 1 + future.known])} must be known up to {ahead[-1]}",
                     f"add rows for the {future.horizon} steps ahead, with an empty {future.channels[0]!r}",
                 )
-            unknown = np.zeros((future.horizon, window.shape[1]), dtype=np.float32)
             unknown[:, 1 : 1 + future.known] = known.to_numpy(dtype=np.float32)
-            window = np.concatenate((window, unknown))
+        dated = columns(steps.append(ahead)[: future.steps], future.calendar)
+        window = np.hstack((np.concatenate((window, unknown)), dated))
         names.append(str(called) or name)
         windows.append(window)
         times.append(ahead)

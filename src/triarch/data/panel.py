@@ -11,11 +11,12 @@ import pandas as pd
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Future
 from triarch.data.asked import Asked
+from triarch.data.calendar import columns, cycles
 from triarch.data.long_frame import Roles, read, regular, step_of, zoned
 from triarch.data.season import best, movement, plausible, season
 from triarch.data.source import Continuation, Source
 from triarch.data.store import Ragged
-from triarch.data.times import every_from
+from triarch.data.times import times_of
 from triarch.data.windows import Windows, cut, futures, training_steps
 
 HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "M": 12, "Q": 4, "Y": 6}
@@ -66,13 +67,17 @@ def from_long(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> Sou
             f"--lookback {max(1, min(train) - horizon)} or less",
         )
     units = np.array([movement(part, period) for part in parts], dtype=np.float32)
+    longest = int(np.argmax(train))
+    told = cycles(times_of(starts[longest], train[longest], step)) if asked_for.calendar is None else asked_for.calendar
     future = Future(
-        horizon, lookback, period, min(repeat, lookback), step, roles.series, roles.time, tuple(channels), known,
+        horizon, lookback, period, min(repeat, lookback), step, roles.series, roles.time, tuple(channels), known, told,
         float(np.median(units)),
     )  # fmt: skip
+    panel = _dated(panel, starts, future)
     found = cut(panel, future)
     notes += [
-        f"{horizon} steps ahead ({step or 'numbered steps'}), season {period}, look-back {lookback}",
+        f"{horizon} steps ahead ({step or 'numbered steps'}), season {period}, look-back {lookback}"
+        + f"; told of every step: its place in the {', '.join(told)}" * bool(told),
         f"{len(names):,} series of {int(panel.lengths.min()):,} to {int(panel.lengths.max()):,} steps",
     ]
     if found.overlap:
@@ -94,11 +99,18 @@ def to_long(continued: Continuation) -> pd.DataFrame:
     """The series as a long frame, from which `from_long` makes the same windows."""
     future, frames = continued.future, []
     for name, start, part in zip(continued.names, continued.starts, continued.panel):
-        first = pd.Timestamp(start) if future.step else int(start)
-        frame = pd.DataFrame(part, columns=list(future.channels))
-        frame.insert(0, future.time, every_from(first, len(part) - 1, future.step))
+        frame = pd.DataFrame(part[:, : len(future.channels)], columns=list(future.channels))
+        frame.insert(0, future.time, times_of(start, len(part), future.step))
         frames.append(frame.assign(**{future.series: name}) if future.series else frame)
     return pd.concat(frames, ignore_index=True)
+
+
+def _dated(panel: Ragged, starts: Sequence[str], future: Future) -> Ragged:
+    """The series and what the calendar tells of each step."""
+    if not future.calendar:
+        return panel
+    times = (times_of(start, len(part), future.step) for start, part in zip(starts, panel))
+    return Ragged.of([np.hstack((part, columns(at, future.calendar))) for part, at in zip(panel, times)])
 
 
 def _channels(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> tuple[list[str], int]:

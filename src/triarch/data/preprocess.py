@@ -66,8 +66,7 @@ class Preprocessor:
         """
         train = np.concatenate([part[: training_steps(len(part), future.horizon)] for part in panel])
         mean, std = _moments(lambda: [train], (0,))
-        steps = future.lookback + (future.horizon if future.known else 0)
-        shape = (steps, panel.flat.shape[1])
+        shape = (future.steps, panel.flat.shape[1])
         return cls(Settings("series", shape, 1.0, (0.0, *mean[1:].tolist()), (1.0, *std[1:].tolist())), None)
 
     @classmethod

@@ -25,9 +25,14 @@ def every_from(start: Any, steps: int, step: str) -> pd.Index[Any]:
     return pd.date_range(**{"start" if steps >= 0 else "end": start}, periods=count, freq=step)
 
 
+def times_of(start: str, count: int, step: str) -> pd.Index[Any]:
+    """The times of a series of so many steps."""
+    return every_from(pd.Timestamp(start) if step else int(start), count - 1, step)
+
+
 def stepped(start: str, steps: int, step: str) -> str:
     """The time so many steps after `start`, as `written`."""
-    return written(every_from(pd.Timestamp(start) if step else int(start), steps, step)[-1])
+    return written(times_of(start, steps + 1, step)[-1])
 
 
 def written(time: Any) -> str:

@@ -24,22 +24,22 @@ class Windows(Sequence[NDArray[Any]]):
     Attributes:
         flat: the series end to end (N C), the channel to be continued first.
         starts: (I), where each window begins.
-        future: T is its look-back, and its horizon too where channels are known ahead; there the others are 0.
+        future: T is its `steps`; in those ahead, what is not known of them is 0.
     """
 
     def __init__(self, flat: NDArray[np.float32], starts: NDArray[np.int64], future: Future) -> None:
         self.flat, self.starts, self.future = flat, starts, future
-        self.length = future.lookback + (future.horizon if future.known else 0)
+        self.unknown = slice(1 + future.known, len(future.channels))
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def take(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
         """The windows at `index` (n T C)."""
-        made: NDArray[np.float32] = self.flat[self.starts[index, None] + np.arange(self.length)]
-        seen, known = self.future.lookback, self.future.known
-        made[:, seen:, 0] = 0
-        made[:, seen:, 1 + known :] = 0
+        made: NDArray[np.float32] = self.flat[self.starts[index, None] + np.arange(self.future.steps)]
+        ahead = made[:, self.future.lookback :]
+        ahead[..., 0] = 0
+        ahead[..., self.unknown] = 0
         return made
 
     @overload

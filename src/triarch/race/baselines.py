@@ -179,7 +179,10 @@ def frame_of(dataset: Dataset) -> Frame | None:
     if continued is None:
         return None
     future = continued.future
-    return Frame(future.lookback, future.horizon, tuple(sorted({*continued.lags, future.season})), future.season)
+    lags = tuple(sorted({*continued.lags, future.season}))
+    channels = dataset.spec.in_channels
+    dated = channels - len(future.channels)
+    return Frame(future.lookback, future.horizon, lags, future.season, channels, dated)
 
 
 def suited_to(dataset: Dataset, probabilities: bool = False) -> list[str]:

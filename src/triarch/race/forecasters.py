@@ -28,21 +28,27 @@ class Frame:
         lookback, horizon: steps seen, and ahead.
         lags: after how many steps the series may repeat, in ascending order; those above `lookback` are left out.
         season: the likeliest of them.
+        channels: C; the last `dated` of them tell of the calendar.
     """
 
     lookback: int
     horizon: int
     lags: tuple[int, ...]
     season: int
+    channels: int = 1
+    dated: int = 0
 
     def series(self, x: Values) -> Values:
         """The steps seen of what is to be continued (I L)."""
-        return x.reshape(len(x), -1, self.channels(x))[:, : self.lookback, 0].astype(np.float64)
+        return self._steps(x)[:, : self.lookback, 0].astype(np.float64)
 
-    def channels(self, x: Values) -> int:
-        """C; a window has L steps, or L + H where something is known ahead."""
-        width = int(x.shape[1])
-        return width // self.lookback if width % self.lookback == 0 else width // (self.lookback + self.horizon)
+    def others(self, x: Values) -> Values:
+        """What else is known of every step, and the dates of those ahead, flattened (I N)."""
+        known, dates = np.split(self._steps(x)[..., 1:], [self.channels - 1 - self.dated], axis=2)
+        return np.concatenate((known.reshape(len(x), -1), dates[:, self.lookback :].reshape(len(x), -1)), axis=1)
+
+    def _steps(self, x: Values) -> Values:
+        return x.reshape(len(x), -1, self.channels)
 
 
 class SeasonalNaive:
@@ -127,9 +133,7 @@ class RidgeOnLags:
         seen = self.frame.series(x)
         mean, spread = seen.mean(axis=1, keepdims=True), seen.std(axis=1, keepdims=True)
         spread = np.maximum(spread, 1e-6 * (1 + np.abs(mean)))
-        channels = self.frame.channels(x)
-        others = x.reshape(len(x), -1, channels)[:, :, 1:].reshape(len(x), -1)
-        return np.concatenate(((seen - mean) / spread, others), axis=1), mean, spread
+        return np.concatenate(((seen - mean) / spread, self.frame.others(x)), axis=1), mean, spread
 
 
 FORECASTERS: dict[str, type[SeasonalNaive | ExponentialSmoothing | RidgeOnLags]] = {

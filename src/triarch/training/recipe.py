@@ -69,11 +69,11 @@ class Augment(_Part):
 class Recipe(_Part):
     """A training; see the parts for theirs.
 
-    `horizon`, `lookback`, `season`, `known` and `impute` say how series are continued, see `Continued`. `fold` is
-    another way to part train and select, on little data; `fingerprint` is of the data that the training began with,
-    and is checked when it goes on; `average` is the decay of an exponential average of the weights (0.999, say), which
-    is then what is kept; `clip` bounds the norm of the gradient; `checkpoint_seconds` is the least time between two
-    checkpoints.
+    `horizon`, `lookback`, `season`, `known`, `impute` and `calendar` say how series are continued, see `Continued`.
+    `fold` is another way to part train and select, on little data; `fingerprint` is of the data that the training
+    began with, and is checked when it goes on; `average` is the decay of an exponential average of the weights (0.999,
+    say), which is then what is kept; `clip` bounds the norm of the gradient; `checkpoint_seconds` is the least time
+    between two checkpoints.
     """
 
     data: str | None = None
@@ -87,6 +87,7 @@ class Recipe(_Part):
     season: int | None = Field(None, ge=1, le=10_000)
     known: tuple[str, ...] = ()
     impute: Literal["linear", "last"] | None = None
+    calendar: tuple[Literal["day", "week", "year"], ...] | None = None
     tokenizer: Literal["characters", "bytes", "bpe"] | None = None
     model: str
     settings: dict[str, Any] = {}

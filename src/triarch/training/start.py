@@ -39,8 +39,8 @@ def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Setting
         shape, white = (model.shape[0], model.shape[1], model.shape[2]), model.scale
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
-        Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute), report=report,
-        image_shape=shape, image_white=white,
+        Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute, recipe.calendar),
+        report=report, image_shape=shape, image_white=white,
     )  # fmt: skip
 
 

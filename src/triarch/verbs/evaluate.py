@@ -59,7 +59,7 @@ def evaluate(
         asked = asked.model_copy(
             update={
                 "task": "forecast", "horizon": future.horizon, "lookback": future.lookback, "season": future.season,
-                "known": known, "input": others, "target": target or future.channels[0],
+                "known": known, "calendar": future.calendar, "input": others, "target": target or future.channels[0],
             }
         )  # fmt: skip
     with progress("reading") as reporter:
