@@ -60,7 +60,7 @@ def build(architecture: str, size: str, task: Task, spec: Spec, settings: Mappin
         )
     config = found.configure(size, settings or {})
     try:
-        backbone = found.backbone(config, spec)
+        backbone = found.backbone(config, task.view(spec))
     except ValueError as error:
         raise InputError(f"{architecture}/{size}: {error}", "change --set settings.…") from error
     return Model(backbone, task.head(backbone.shape, spec)).arrange()

@@ -127,3 +127,41 @@ def test_what_is_known_ahead_is_learned_from():
         torch.from_numpy(data.source.take(data.rows("confirm"))[:, 2:8, 0]), data.wanted(data.rows("confirm"))
     )
     assert scores.mean("MASE") < 0.4 * naive["MASE"].mean()
+
+
+def test_a_network_sees_the_recent_steps_and_those_a_season_before_each():
+    future = replace(FUTURE, lookback=12, recent=5, lags=(6, 9), channels=("y", "open"), known=1)
+    spec = Spec("series", "series", (16, 2), Target("future", future=future))
+    task = Forecast(spec)
+    assert task.view(spec).shape == (9, 4)
+    window = torch.arange(16.0).repeat(2, 1)
+    raw = Batch(torch.stack((window, 100 + window), dim=2), target=torch.ones(2, 4), unit=torch.ones(2))
+    prepared = task.prepare(raw)
+    seen = prepared.input[0]
+    spread, mean = prepared.spread[0], 5.5
+    assert torch.allclose(seen[:5, 0] * spread + mean, torch.arange(7.0, 12.0), atol=1e-5)
+    assert (seen[5:, 0] == 0).all()
+    assert torch.allclose(seen[:, 1] * spread + mean, torch.arange(1.0, 10.0), atol=1e-5)
+    assert (seen[:2, 2] == 0).all()
+    assert torch.allclose(seen[2:, 2] * spread + mean, torch.arange(0.0, 7.0), atol=1e-5)
+    assert (seen[:, 3] == torch.arange(107.0, 116.0)).all()
+    unknown = Forecast(replace(spec, shape=(12, 1), target=Target("future", future=replace(future, known=0))))
+    alone = unknown.prepare(replace(raw, input=raw.input[:, :12, :1]))
+    assert torch.equal(alone.input, prepared.input[..., :3])
+
+
+def test_a_season_far_back_is_learned_in_few_steps():
+    random = np.random.default_rng(0)
+    profile = random.normal(size=60)
+    values = np.tile(profile, 20) + 0.5 * random.normal(size=1200)
+    table = pd.DataFrame({"ds": np.arange(1200), "y": values})
+    data = prepare(open_source(table, continued=Continued(horizon=10, season=60)))
+    assert data.spec.future.lags[:3] == (60, 120, 180)
+    task = registry.infer(data.spec)
+    with computing(1, 0, flush_denormals=True):
+        trainer = start(resolve(make({"model": "plain/nano", "steps": 150}), data), data, task)
+        trainer.run()
+    confirm = data.rows("confirm")
+    scores = evaluate(trainer.result, task, data.batches(confirm))
+    naive = task.judge(torch.from_numpy(data.source.take(confirm)[:, -60:-50, 0]), data.wanted(confirm))
+    assert scores.mean("MASE") < 0.87 * naive["MASE"].mean()  # three seasons' mean gains 18%, one season nothing

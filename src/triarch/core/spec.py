@@ -16,6 +16,8 @@ class Future:
     Attributes:
         horizon: steps ahead.
         lookback: steps before them, which a model sees.
+        recent: the last of these, which it sees one by one, and the others by `lags` only; 0: all of them.
+        lags: so many steps before each step, those ahead too, it sees the series besides; none below the horizon.
         season: steps after which the series moves as it did before; 1: it has no season.
         repeat: of all such numbers of steps, the one whose repetition foretells best; a forecast starts from there.
         step: from one time to the next, as pandas writes it; empty where steps are numbered.
@@ -35,6 +37,8 @@ class Future:
     time: str = ""
     channels: tuple[str, ...] = ("y",)
     known: int = 0
+    recent: int = 0
+    lags: tuple[int, ...] = ()
     calendar: tuple[Literal["day", "week", "year"], ...] = ()
     scale: float = 1.0
 

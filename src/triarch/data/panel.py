@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -21,6 +21,7 @@ from triarch.data.windows import Windows, cut, futures, training_steps
 
 HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "M": 12, "Q": 4, "Y": 6}
 SHORTEST_LOOKBACK, LONGEST_LOOKBACK = 8, 512
+REPEATS, FEWEST_RECENT = 3, 16
 
 
 def from_long(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> Source:
@@ -70,14 +71,14 @@ def from_long(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> Sou
     longest = int(np.argmax(train))
     told = cycles(times_of(starts[longest], train[longest], step)) if asked_for.calendar is None else asked_for.calendar
     future = Future(
-        horizon, lookback, period, min(repeat, lookback), step, roles.series, roles.time, tuple(channels), known, told,
-        float(np.median(units)),
+        horizon, lookback, period, min(repeat, lookback), step, roles.series, roles.time, tuple(channels), known,
+        *_back(lags, horizon, lookback), told, float(np.median(units)),
     )  # fmt: skip
     panel = _dated(panel, starts, future)
     found = cut(panel, future)
     notes += [
-        f"{horizon} steps ahead ({step or 'numbered steps'}), season {period}, look-back {lookback}"
-        + f"; told of every step: its place in the {', '.join(told)}" * bool(told),
+        f"{horizon} steps ahead ({step or 'numbered steps'}), season {period}, look-back {lookback}",
+        *_seen(future),
         f"{len(names):,} series of {int(panel.lengths.min()):,} to {int(panel.lengths.max()):,} steps",
     ]
     if found.overlap:
@@ -136,9 +137,33 @@ def _horizon(step: str, steps: int) -> int:
 
 
 def _lookback(lags: Sequence[int], horizon: int, train: int) -> int:
-    """Two horizons, and every plausible lag twice, as far as training has room for them; no more than 512."""
-    wanted = max(2 * horizon, SHORTEST_LOOKBACK, *(2 * lag for lag in lags if 2 * lag <= LONGEST_LOOKBACK))
+    """Two horizons, and every plausible lag three times, as far as training has room for them; no more than 512."""
+    wanted = max(
+        2 * horizon, SHORTEST_LOOKBACK,
+        *(times * lag for lag in lags for times in range(1, REPEATS + 1) if times * lag <= LONGEST_LOOKBACK),
+    )  # fmt: skip
     return max(1, min(wanted, LONGEST_LOOKBACK, max(1, (train - horizon) // 2), train - horizon))
+
+
+def _seen(future: Future) -> Iterator[str]:
+    """What a network sees besides, in words."""
+    if future.lags:
+        lags = ", ".join(map(str, future.lags))
+        yield f"seen are the last {future.recent} steps, and beside each step, those ahead too, those {lags} before it"
+    if future.calendar:
+        yield f"told of each step: its place in the {', '.join(future.calendar)}"
+
+
+def _back(lags: Sequence[int], horizon: int, lookback: int) -> tuple[int, tuple[int, ...]]:
+    """How many steps are seen one by one, and the lags at which others are: three of each season, none too short to be
+    known of every step ahead.
+    """
+    found = set()
+    for lag in lags:
+        first = -(-horizon // lag)
+        found |= {lag * times for times in range(first, first + REPEATS) if lag > 1 and lag * times <= lookback}
+    recent = min(lookback, max(2 * horizon, FEWEST_RECENT)) if found else lookback
+    return recent, tuple(sorted(found))
 
 
 def _fingerprint(panel: Ragged, names: Sequence[str], future: Future) -> str:

@@ -58,7 +58,7 @@ def entries(dataset: Dataset, task: Task, budget: Budget, batch_size: int, model
     """
     found = []
     common = _common_bytes(dataset, task)
-    batch = dataset.batch(dataset.longest).to("meta")
+    batch = task.prepare(dataset.batch(dataset.longest)).to("meta")
     for name in registry.names():
         architecture = registry.find(name)
         slow = False

@@ -159,7 +159,7 @@ def _peak(entry: Entry, dataset: Dataset, task: Task) -> int:
     device = torch.device("cpu" if entry.counted.params <= FOLLOWED else "meta")
     with computing(1, seed=0), device:
         model = build(name, size, task, dataset.spec).eval()
-        batch = dataset.batch(dataset.splits["train"][:1]).to(device)
+        batch = task.prepare(dataset.batch(dataset.splits["train"][:1])).to(device)
         return peak_bytes(lambda: model(batch), weight_bytes(model) + batch.input.nbytes)
 
 

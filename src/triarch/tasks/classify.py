@@ -40,6 +40,10 @@ class Classify:
         )
         self.primary = self.scores[1 if balanced else 0]
 
+    def view(self, spec: Spec) -> Spec:
+        """As it is."""
+        return spec
+
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
         """The batch as it is."""
         return batch

@@ -25,6 +25,10 @@ class Task(Protocol):
     primary: Metric
     scores: tuple[Metric, ...]
 
+    def view(self, spec: Spec) -> Spec:
+        """The data as a backbone sees it: the shape of a prepared input in place of that of a raw one."""
+        ...
+
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
         """The batch as the model shall see it: masked, shifted, or as it is."""
         ...

@@ -59,7 +59,7 @@ def describe(model: str, *, data: Any = None, modality: str | None = None, threa
         found = registry.find(config.architecture)
         with torch.device("meta"):
             empty = build(config.architecture, config.size, artifact.task, config.spec, config.settings)
-        batch = collate(artifact.preprocessor.encode(golden(folder)[0][:1])).to("meta")
+        batch = artifact.task.prepare(collate(artifact.preprocessor.encode(golden(folder)[0][:1]))).to("meta")
         reading = measure_apart([folder], threads)[folder]
     return Description(
         model=config.model,
