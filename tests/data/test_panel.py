@@ -163,3 +163,13 @@ def test_a_panel_written_out_makes_the_same_windows(given):
         frame(series=1).assign(ds=np.arange(7, 307)).drop(columns="unique_id"), continued=Continued()
     )
     assert open_source(to_long(numbered.continued)).fingerprint == numbered.fingerprint
+
+
+def test_several_columns_may_stand_between_commas():
+    table = frame().assign(more=1.0, **{"a,b": 2.0})
+    both = open_source(table, continued=Continued(horizon=5, lookback=20, known=("open,more",)))
+    assert both.continued.future.channels == ("y", "open", "more")
+    one = open_source(table, input="a,b", continued=Continued(horizon=5, lookback=20))
+    assert one.continued.future.channels == ("y", "a,b")
+    classes = pd.DataFrame({"s": np.arange(90.0), "t": np.arange(90.0) % 7, "label": ["u", "v", "w"] * 30})
+    assert open_source(classes, input="s,t").inputs[0].shape[0] == 2

@@ -5,7 +5,7 @@ import pytest
 from triarch.core.results import Candidate, Metric
 from triarch.models import registry
 from triarch.race.candidates import Entry
-from triarch.race.plan import _slot, clearly_behind, plan_finals, worth
+from triarch.race.plan import _first_slot, clearly_behind, plan_finals, worth
 from triarch.race.turns import turns
 
 TIMES = {
@@ -27,7 +27,7 @@ def race(share, per_epoch=100, times=TIMES, patience=9.0, asked=None):
             asked.append(entry.model)
         return times[entry.model]
 
-    found = turns(family(times), pace, lambda models: _slot(share, 3, models), per_epoch, patience)
+    found = turns(family(times), pace, lambda models: _first_slot(share, 3, models), per_epoch, patience)
     chosen = [entry.model for entry in found.chosen]
     assert set(chosen) | set(found.reasons) == set(times)
     assert not set(chosen) & set(found.reasons)
@@ -49,7 +49,7 @@ def test_a_slow_one_never_shortens_the_list():
 def test_every_architecture_comes_once_before_any_a_second_time():
     chosen, found = race(40.0)
     assert {model.split("/")[0] for model in chosen[:3]} == {"gru", "lstm", "rnn"}
-    slot = _slot(40.0, 3, len(chosen))
+    slot = _first_slot(40.0, 3, len(chosen))
     assert all(slot / found.paces[model] >= 150 for model in chosen)
 
 

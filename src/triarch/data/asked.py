@@ -84,6 +84,12 @@ class Asked:
                 raise InputError(f"{place} takes no --{option}", f"leave --{option} out")
 
 
+def listed(given: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """Names of columns; what is none itself may be several, with commas between them."""
+    parts = ([one] if one in columns else one.split(",") for one in given)
+    return [name.strip() for part in parts for name in part]
+
+
 def names(inputs: str | Sequence[str]) -> tuple[str, ...]:
     """One name or several, as several."""
     return (inputs,) if isinstance(inputs, str) else tuple(inputs)

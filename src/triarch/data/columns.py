@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Modality
-from triarch.data.asked import Asked
+from triarch.data.asked import Asked, listed
 
 TARGET_COLUMNS = ("label", "target", "class", "y")
 TEXT_COLUMNS = ("text", "sentence", "content", "review", "message", "body", "document", "description")
@@ -54,16 +54,17 @@ def choose(frame: pd.DataFrame, asked: Asked, name: str) -> Columns:
         raise InputError(f"{name}: two columns are called {twice[0]!r}", "rename one")
     asked.refuse(f"{name}: a table", "image_size")
     target = asked.target or next((column for column in columns if column.lower() in TARGET_COLUMNS), columns[-1])
-    for column in (*asked.inputs, target, *filter(None, [asked.group])):
+    given = listed(asked.inputs, columns)
+    for column in (*given, target, *filter(None, [asked.group])):
         if column not in columns:
             raise InputError(f"{name}: there is no column {column!r}", near(column, columns))
-    if target in asked.inputs or target == asked.group:
+    if target in given or target == asked.group:
         raise InputError(f"{name}: column {target!r} cannot be the target and more", "name another with --target")
-    rest = list(asked.inputs) or [column for column in columns if column not in (target, asked.group)]
+    rest = given or [column for column in columns if column not in (target, asked.group)]
     if not rest:
         raise InputError(f"{name}: no column is left for the input", "name it with --input")
     kinds = {column: _kind(frame[column]) for column in rest}
-    inputs = rest if asked.inputs or len(rest) == 1 else _likely(rest, kinds)
+    inputs = rest if given or len(rest) == 1 else _likely(rest, kinds)
     found = {kinds[column] for column in inputs}
     if len(found) > 1 or (len(inputs) > 1 and found != {"numbers"}):
         raise InputError(

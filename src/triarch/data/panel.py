@@ -10,7 +10,7 @@ import pandas as pd
 
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Future
-from triarch.data.asked import Asked
+from triarch.data.asked import Asked, listed
 from triarch.data.calendar import columns, cycles
 from triarch.data.long_frame import Roles, read, regular, step_of, zoned
 from triarch.data.season import best, movement, plausible, season
@@ -120,13 +120,13 @@ def _channels(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> tup
     What is fixed for a series may be any input: it is seen in the look-back.
     """
     columns = [str(column) for column in frame.columns]
-    known = list(asked.continued.known)
-    for column in (*known, *asked.inputs):
+    known, inputs = listed(asked.continued.known, columns), listed(asked.inputs, columns)
+    for column in (*known, *inputs):
         if column not in columns:
             raise InputError(f"{name}: there is no column {column!r}", near(column, columns))
         if column in (roles.time, roles.value, roles.series):
             raise InputError(f"{name}: column {column!r} cannot be an input too", "leave it out")
-    others = [column for column in asked.inputs if column not in known]
+    others = [column for column in inputs if column not in known]
     return [roles.value, *known, *others], len(known)
 
 

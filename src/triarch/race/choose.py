@@ -166,15 +166,15 @@ def _note(
         if entry.model not in heats:
             continue
         heat = heats[entry.model]
-        counted.trials = len(heat.rates[entry.model])
         rungs = [
-            (number + 1, record.result)
+            (number + 1, rate, record.result)
             for number in range(len(heat.rungs))
             for rate in heat.rates[entry.model]
             if (record := race.ledger.get(trial_key(heat.family, entry.model, rate, number)))
         ]
-        furthest = max((number for number, _ in rungs), default=0)
-        scored = [result for _, result in rungs if result["score"] is not None]
+        counted.trials = len({rate for _, rate, _ in rungs})
+        furthest = max((number for number, _, _ in rungs), default=0)
+        scored = [result for _, _, result in rungs if result["score"] is not None]
         if scored:
             best = max(scored, key=lambda result: race.task.primary.gain(result["score"]))
             counted.score, counted.interval = best["score"], tuple(best["interval"])

@@ -182,9 +182,10 @@ def _trials(race: Race, heat: Heat) -> list[Finalist]:
     found = []
     for model in heat.models:
         for rate in heat.rates[model]:
-            records = (race.ledger.get(trial_key(heat.family, model, rate, rung)) for rung in range(len(heat.rungs)))
-            results = [record.result for record in records if record is not None]
-            if results and results[-1]["score"] is not None:
-                gain = race.task.primary.gain(results[-1]["score"])
-                found.append(((len(results), gain, -results[-1]["loss"]), Finalist(model, heat.family, rate)))
+            keys = [trial_key(heat.family, model, rate, rung) for rung in range(len(heat.rungs))]
+            reached = [(rung, record.result) for rung, key in enumerate(keys) if (record := race.ledger.get(key))]
+            if reached and reached[-1][1]["score"] is not None:
+                rung, result = reached[-1]
+                gain = race.task.primary.gain(result["score"])
+                found.append(((rung, gain, -result["loss"]), Finalist(model, heat.family, rate)))
     return [finalist for _, finalist in sorted(found, key=lambda one: one[0], reverse=True)]

@@ -5,7 +5,7 @@ Jamieson, Talwalkar 2016, "Non-stochastic best arm identification and hyperparam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,15 +37,20 @@ class Halving:
 
     def __init__(self, heat: Heat, metric: Metric, on_folds: bool) -> None:
         self.heat, self.metric, self.on_folds = heat, metric, on_folds
-        self.alive: list[Trial] = [(model, rate) for model in heat.models for rate in heat.rates[model]]
-        self._results: dict[Trial, list[dict[str, Any]]] = {trial: [] for trial in self.alive}
+        self.alive = self._all(heat.models)
+        if heat.kept:
+            self.alive = [(model, heat.rates[model][len(heat.rates[model]) // 2]) for model in heat.models]
+        self._results: dict[Trial, list[dict[str, Any]]] = {}
 
     def cut(self, number: int, results: Mapping[Trial, dict[str, Any]]) -> list[Trial]:
         """Keep the best after rung `number`, none that diverged; returns the trials that are out."""
         for trial, result in results.items():
-            self._results[trial] = [*(self._results[trial] if self.on_folds else []), result]
+            self._results[trial] = [*(self._results.get(trial, []) if self.on_folds else []), result]
         ranked = sorted(self.alive, key=self._rank, reverse=True)
         rungs = self.heat.rungs
+        if self.heat.kept and number == 0:
+            self.alive, self._results = self._all([model for model, _ in ranked[: self.heat.kept]]), {}
+            return []
         kept = ranked[: rungs[number + 1] if number + 1 < len(rungs) else 1]
         before, self.alive = self.alive, [trial for trial in kept if self._results[trial][-1]["score"] is not None]
         return [trial for trial in before if trial not in self.alive]
@@ -54,6 +59,10 @@ class Halving:
     def finalist(self) -> Finalist | None:
         """The best of those in the race; None where every one diverged."""
         return Finalist(self.alive[0][0], self.heat.family, self.alive[0][1]) if self.alive else None
+
+    def _all(self, models: Sequence[str]) -> list[Trial]:
+        """Models at every learning rate."""
+        return [(model, rate) for model in models for rate in self.heat.rates[model]]
 
     def _rank(self, trial: Trial) -> tuple[float, float]:
         """Higher is better: the mean score, then the loss; a diverged trial is last."""

@@ -22,6 +22,7 @@ from triarch.training.start import step_seconds, useful_threads
 BASELINES, MEASURING = 0.15, 0.05
 PROBING = 3.0  # seconds until the process that measures costs has begun and told something
 HALVING = 0.45
+SCREENING, KEPT = 1 / 3, 2
 REDUCTION = 3
 LEARNING_RATES = 3
 SEEDS = 3
@@ -50,8 +51,12 @@ def measuring(budget: Budget) -> float:
 class Heat:
     """The trials of one family: each model at the same number of learning rates.
 
+    Where many models race the first rung screens them, each at the middle of its learning rates; those that are kept
+    begin anew, at all of them.
+
     Attributes:
-        rungs: trials at each rung of the halving; one survives the last.
+        rungs: trials at each rung; one survives the last.
+        kept: models after the first rung, where it screens them; 0: it does not.
         seconds: for the whole heat, if one trial ran after the other; 0 where there is no time limit.
         steps: of a trial at the end of each rung; empty: as many as there is time for.
         paces: seconds of a training step of the models that were timed.
@@ -64,6 +69,14 @@ class Heat:
     seconds: float
     steps: list[int] = field(default_factory=list)
     paces: dict[str, float] = field(default_factory=dict)
+    kept: int = 0
+
+    def slot(self, rung: int, trials: int) -> float:
+        """Seconds of each of so many trials in a rung, if one ran after the other."""
+        share = 1 / len(self.rungs)
+        if self.kept:
+            share = SCREENING if rung == 0 else (1 - SCREENING) / (len(self.rungs) - 1)
+        return share * self.seconds / max(1, trials)
 
 
 def heats(
@@ -94,15 +107,15 @@ def heats(
             found = _first(members)
         else:
             alone = workers * share
-            pace, slot = partial(watch.step_seconds, share=alone), partial(_slot, alone, rates)
+            pace, slot = partial(watch.step_seconds, share=alone), partial(_first_slot, alone, rates)
             found = turns(members, pace, slot, per_epoch, TIMING * seconds / len(families))
         for entry in members:
             entry.counted.reason = found.reasons.get(entry.model, "")
         chosen = found.chosen
         grid = {entry.model: _grid(entry.architecture.learning_rates, rates) for entry in chosen}
-        rungs = _rungs(len(chosen) * rates)
+        rungs, kept = _screened(len(chosen), rates) if not steps else (_rungs(len(chosen) * rates), 0)
         ends = _ends(steps, len(rungs))
-        planned.append(Heat(family, [entry.model for entry in chosen], grid, rungs, share, ends, found.paces))
+        planned.append(Heat(family, [entry.model for entry in chosen], grid, rungs, share, ends, found.paces, kept))
     return planned
 
 
@@ -200,11 +213,19 @@ def _grid(limits: tuple[float, float], count: int) -> list[float]:
     return [float(rate) for rate in np.geomspace(*limits, count)]
 
 
-def _slot(share: float, rates: int, models: int) -> float:
-    """Seconds of each trial in the first rung."""
-    trials = models * rates
-    slot = share / max(1, len(_rungs(trials))) / trials
-    return slot if slot >= SHORTEST_TRIAL or models == 1 else 0.0
+def _screened(models: int, rates: int) -> tuple[list[int], int]:
+    """Trials at each rung, and how many models are kept after the first."""
+    if models <= KEPT or rates == 1:
+        return _rungs(models * rates), 0
+    return [models, *_rungs(KEPT * rates)], KEPT
+
+
+def _first_slot(share: float, rates: int, models: int) -> float:
+    """Seconds of each trial in the first rung; 0 where a trial of any would be too short."""
+    rungs, kept = _screened(models, rates)
+    heat = Heat("", [], {}, rungs or [1], share, kept=kept)
+    slots = [heat.slot(rung, trials) for rung, trials in enumerate(heat.rungs)]
+    return slots[0] if min(slots) >= SHORTEST_TRIAL or models == 1 else 0.0
 
 
 def _first(family: list[Entry]) -> Turns:

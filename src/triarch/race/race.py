@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from itertools import count, takewhile
 from math import inf
 from pathlib import Path
 from types import TracebackType
@@ -79,7 +78,7 @@ class Race:
         self._offset = max(self.ledger.elapsed, self._heard()) - began
         self._beaten = 0.0
         self._steps, self._steps_done = 1, 0
-        self._paces: dict[str, float] = {}
+        self._heats: dict[str, Heat] = {}
 
     @property
     def elapsed(self) -> float:
@@ -158,7 +157,7 @@ class Race:
         for entry in entries:
             entry.counted.reason = plan["reasons"].get(entry.model, "")
         planned = TypeAdapter(list[Heat]).validate_python(plan["heats"])
-        self._paces = {model: step for heat in planned for model, step in heat.paces.items()}
+        self._heats = {heat.family: heat for heat in planned}
         self._count(planned)
         return planned
 
@@ -167,7 +166,8 @@ class Race:
         halvings = [Halving(heat, self.task.primary, bool(self.dataset.folds)) for heat in planned]
         for number in range(max(len(heat.rungs) for heat in planned)):
             running = [halving for halving in halvings if number < len(halving.heat.rungs)]
-            longer = stretch([_slot(halving) for halving in running for _ in halving.alive], self.workers)
+            slots = [halving.heat.slot(number, len(halving.alive)) for halving in running for _ in halving.alive]
+            longer = stretch(slots, self.workers)
             pieces = {
                 (halving.heat.family, *trial): self._rung(halving, *trial, number, longer)
                 for halving in running
@@ -194,7 +194,8 @@ class Race:
             if not self.budget.timed:
                 return asdict(Finals(SEEDS, FOREVER, select, confirm, 0.0, behind))
             cost = max(self._item_seconds(finalist) for finalist in finalists)
-            paces = [self._paces[finalist.model] for finalist in finalists if finalist.model in self._paces]
+            known = {model: pace for heat in self._heats.values() for model, pace in heat.paces.items()}
+            paces = [known[finalist.model] for finalist in finalists if finalist.model in known]
             alone = self.workers * self.left / len(finalists)
             least = worth(paces, epoch_steps(self.dataset, self.base), alone)
             plan = plan_finals(self.left, len(finalists), cost, select, confirm, self.workers, least, behind)
@@ -272,7 +273,8 @@ class Race:
 
     def _rung(self, halving: Halving, model: str, rate: float, number: int, longer: float) -> Piece:
         heat, on_folds = halving.heat, bool(self.dataset.folds)
-        last = number + 1 == len(heat.rungs)
+        first, last = number == (1 if heat.kept else 0), number + 1 == len(heat.rungs)
+        screening = heat.kept > 0 and number == 0
         return Piece(
             key=trial_key(heat.family, model, rate, number),
             title=f"{model} at {rate:.2g}",
@@ -283,16 +285,17 @@ class Race:
             items=RUNG_ITEMS,
             final=False,
             steps=heat.steps[number] if heat.steps else None,
-            seconds=longer * _slot(halving) if self.budget.timed else None,
-            begins=_checkpoint(model, rate, number - 1) if number and not on_folds else "",
-            leaves="" if last or on_folds else _checkpoint(model, rate, number),
+            seconds=longer * heat.slot(number, len(halving.alive)) if self.budget.timed else None,
+            begins="" if screening or first or on_folds else _checkpoint(model, rate, number - 1),
+            leaves="" if screening or last or on_folds else _checkpoint(model, rate, number),
         )
 
     def _reached(self, finalist: Finalist) -> Interval:
         """The interval of the score at its last rung."""
-        keys = (trial_key(finalist.family, finalist.model, finalist.lr, rung) for rung in count())
-        records = list(takewhile(lambda record: record is not None, map(self.ledger.get, keys)))
-        interval = records[-1].result["interval"] if records and records[-1] else None
+        rungs = range(len(self._heats[finalist.family].rungs))
+        keys = (trial_key(finalist.family, finalist.model, finalist.lr, rung) for rung in rungs)
+        records = [record for record in map(self.ledger.get, keys) if record is not None]
+        interval = records[-1].result["interval"] if records else None
         return tuple(interval) if interval else (-inf, inf)
 
     def _final(self, finalist: Finalist, seed: int, plan: Finals, ahead: int) -> Piece:
@@ -335,11 +338,6 @@ class Race:
             return float(self._clock.read_text())
         except (OSError, ValueError):
             return 0.0
-
-
-def _slot(halving: Halving) -> float:
-    """Seconds of each trial at the rung that is next, if one ran after the other."""
-    return halving.heat.seconds / len(halving.heat.rungs) / max(1, len(halving.alive))
 
 
 def _checkpoint(model: str, rate: float, rung: int | str) -> str:

@@ -1,0 +1,62 @@
+"""Who stays in a heat, from made-up results."""
+
+from triarch.core.results import Metric
+from triarch.race.halving import Halving
+from triarch.race.plan import SHORTEST_TRIAL, Heat, _first_slot, _screened
+
+ACCURACY = Metric("accuracy", "max")
+RATES = [0.1, 0.2, 0.3]
+MODELS = ["a/nano", "b/nano", "c/nano", "d/nano"]
+
+
+def heat(models, kept):
+    rungs, _ = _screened(len(models), 3) if kept else ([12, 4, 2], 0)
+    return Heat("cnn", models, dict.fromkeys(models, RATES), rungs, 30.0, kept=kept)
+
+
+def result(score, loss=1.0):
+    return {"score": score, "loss": loss}
+
+
+def test_screening_keeps_models_and_tries_them_at_every_rate():
+    assert _screened(4, 3) == ([4, 6, 2], 2)
+    halving = Halving(heat(MODELS, 2), ACCURACY, on_folds=False)
+    assert halving.alive == [(model, 0.2) for model in MODELS]
+    out = halving.cut(0, {(model, 0.2): result(score) for model, score in zip(MODELS, (0.1, 0.7, None, 0.9))})
+    assert out == []
+    assert halving.alive == [(model, rate) for model in ("d/nano", "b/nano") for rate in RATES]
+    scores = dict(zip(halving.alive, (0.5, 0.6, None, 0.2, 0.8, 0.3)))
+    out = halving.cut(1, {trial: result(score) for trial, score in scores.items()})
+    assert halving.alive == [("b/nano", 0.2), ("d/nano", 0.2)]
+    assert len(out) == 4
+    halving.cut(2, {trial: result(score) for trial, score in zip(halving.alive, (0.8, 0.9))})
+    assert (halving.finalist.model, halving.finalist.lr) == ("d/nano", 0.2)
+
+
+def test_who_diverges_at_the_middle_rate_may_do_better_at_another():
+    halving = Halving(heat(MODELS[:3], 2), ACCURACY, on_folds=False)
+    halving.cut(0, {trial: result(None) for trial in halving.alive})
+    assert len(halving.alive) == 6
+
+
+def test_on_folds_screening_does_not_count_for_those_it_kept():
+    halving = Halving(heat(MODELS, 2), ACCURACY, on_folds=True)
+    halving.cut(0, {(model, 0.2): result(score) for model, score in zip(MODELS, (0.99, 0.7, 0.0, 0.0))})
+    halving.cut(1, {trial: result(0.5 if trial[0] == "a/nano" else 0.6) for trial in halving.alive})
+    assert {model for model, _ in halving.alive} == {"b/nano"}
+
+
+def test_two_models_or_one_rate_are_not_screened():
+    assert _screened(2, 3) == ([6, 2], 0)
+    assert _screened(4, 1) == ([4, 2], 0)
+    halving = Halving(heat(MODELS, 0), ACCURACY, on_folds=False)
+    assert len(halving.alive) == 12
+
+
+def test_slots_fill_the_time_and_none_is_too_short():
+    for models in (1, 2, 3, 8):
+        rungs, kept = _screened(models, 3)
+        made = Heat("cnn", [], {}, rungs, 30.0, kept=kept)
+        assert sum(count * made.slot(rung, count) for rung, count in enumerate(rungs)) - 30.0 < 1e-9
+    assert _first_slot(12.0, 3, 4) == 0.0
+    assert _first_slot(30.0, 3, 4) >= SHORTEST_TRIAL
