@@ -21,13 +21,13 @@ def family(times):
     ]
 
 
-def race(share, per_epoch=100, times=TIMES, patience=9.0, asked=None):
+def race(share, per_epoch=100, times=TIMES, patience=9.0, asked=None, final=0.0):
     def pace(entry):
         if asked is not None:
             asked.append(entry.model)
         return times[entry.model]
 
-    found = turns(family(times), pace, lambda models: _first_slot(share, 3, models), per_epoch, patience)
+    found = turns(family(times), pace, lambda models: _first_slot(share, 3, models), per_epoch, patience, final)
     chosen = [entry.model for entry in found.chosen]
     assert set(chosen) | set(found.reasons) == set(times)
     assert not set(chosen) & set(found.reasons)
@@ -51,6 +51,24 @@ def test_every_architecture_comes_once_before_any_a_second_time():
     assert {model.split("/")[0] for model in chosen[:3]} == {"gru", "lstm", "rnn"}
     slot = _first_slot(40.0, 3, len(chosen))
     assert all(slot / found.paces[model] >= 150 for model in chosen)
+
+
+def test_the_largest_that_is_trained_properly_in_a_final_comes_first():
+    assert race(3.0, final=10.0)[0] == ["lstm/nano"]  # 1,500 steps of 8 ms are more than 10 s
+    assert race(3.0, final=12.5)[0] == ["lstm/micro"]
+    chosen, _ = race(20.0, final=20.0)
+    assert set(chosen[:3]) == {"gru/micro", "lstm/micro", "rnn/nano"}
+    chosen, _ = race(60.0, final=20.0)
+    assert set(chosen) == set(TIMES) - {"mamba2/nano", "mamba2/micro"}
+    assert set(chosen[:3]) == {"gru/micro", "lstm/micro", "rnn/nano"}
+
+
+def test_a_size_that_leaves_no_room_for_others_gives_way_to_a_smaller_one():
+    times = {"gru/nano": 0.002, "gru/micro": 0.03, "lstm/nano": 0.002, "rnn/nano": 0.002}
+    assert "gru/nano" in race(20.0, times=times, final=100.0)[0]
+    chosen, found = race(40.0, times=times, final=100.0)
+    assert "gru/micro" in chosen
+    assert all(_first_slot(40.0, 3, len(chosen)) >= 75 * found.paces[model] for model in chosen)
 
 
 def test_every_family_has_a_turn():

@@ -85,14 +85,17 @@ def least_step_seconds(macs: int, batch_size: int) -> float:
     return 3 * macs * batch_size / FAST
 
 
-def in_order(family: list[Entry]) -> list[Entry]:
+def in_order(family: list[Entry], first: Collection[str] = ()) -> list[Entry]:
     """A family's candidates, the first to race first: every architecture once before any a second time.
 
     Those of the same size stay as they are.
+
+    Args:
+        first: models that come before all others.
     """
     rank = {size: number for number, size in enumerate(FIRST_SIZES)}
     ladders: dict[str, list[Entry]] = {}
-    for entry in sorted(family, key=lambda entry: rank.get(entry.size, len(rank))):
+    for entry in sorted(family, key=lambda entry: (entry.model not in first, rank.get(entry.size, len(rank)))):
         ladders.setdefault(entry.architecture.name, []).append(entry)
     rounds = zip_longest(*ladders.values())
     return [entry for members in rounds for entry in members if entry is not None]

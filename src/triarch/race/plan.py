@@ -14,7 +14,7 @@ from triarch.core.budget import Budget
 from triarch.core.results import Interval, Metric
 from triarch.data.dataset import Dataset
 from triarch.race.candidates import FEWEST_STEPS, Entry, in_order, least_step_seconds
-from triarch.race.turns import LEAST_STEPS, Turns, turns
+from triarch.race.turns import KEPT, LEAST_STEPS, Turns, turns
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
 from triarch.training.start import step_seconds, useful_threads
@@ -22,7 +22,7 @@ from triarch.training.start import step_seconds, useful_threads
 BASELINES, MEASURING = 0.15, 0.05
 PROBING = 3.0  # seconds until the process that measures costs has begun and told something
 HALVING = 0.45
-SCREENING, KEPT = 1 / 3, 2
+SCREENING = 1 / 3
 REDUCTION = 3
 LEARNING_RATES = 3
 SEEDS = 3
@@ -108,7 +108,8 @@ def heats(
         else:
             alone = workers * share
             pace, slot = partial(watch.step_seconds, share=alone), partial(_first_slot, alone, rates)
-            found = turns(members, pace, slot, per_epoch, TIMING * seconds / len(families))
+            final = workers * (1 - HALVING) * seconds / len(families)
+            found = turns(members, pace, slot, per_epoch, TIMING * seconds / len(families), final)
         for entry in members:
             entry.counted.reason = found.reasons.get(entry.model, "")
         chosen = found.chosen

@@ -1,9 +1,10 @@
 """Which candidates of a family have a turn: those that can make the most of its time.
 
-A candidate is able to race where, alone in its family, it sees every training item once in the first rung. As many race
-as can do so side by side; who is too slow for so short a rung gives way to the quicker ones, and so never shortens the
-trials of others for nothing. Every architecture comes once before any comes a second time, and of those of the same
-size the quickest comes first. Where none is able the quickest races, for every family has a turn.
+A candidate is able to race where, alone in its family, it sees every training item once in the first rung. Of each
+architecture the largest size comes first that can be trained properly in a final: what is small wins early and loses
+late. As many architectures race at that size as have time for it side by side, the quickest first, and then other sizes
+beside them; who is too slow never shortens the trials of others for nothing. Where none is able the quickest races, for
+every family has a turn.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from dataclasses import dataclass, field
 
 from triarch.race.candidates import FEWEST_STEPS, TOO_SLOW, Entry, in_order
 
-LEAST_STEPS, ENOUGH_STEPS = 50, 500
+LEAST_STEPS, ENOUGH_STEPS, SCREENED_STEPS = 50, 500, 75
+PROPER_EPOCHS, PROPER_STEPS = 15, 1_500
+KEPT = 2  # models of a family that are raced at all learning rates; where there are more, they are screened first
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,17 @@ class Turns:
 
 
 def turns(
-    family: list[Entry], pace: Callable[[Entry], float], slot: Callable[[int], float], per_epoch: int, patience: float
-) -> Turns:
+    family: list[Entry], pace: Callable[[Entry], float], slot: Callable[[int], float], per_epoch: int, patience: float,
+    final: float,
+) -> Turns:  # fmt: skip
     """Time the candidates, and take those that can make the most of the time.
 
     Args:
         pace: seconds of a training step, or less where already that is too much.
         slot: seconds of each trial in the first rung where so many candidates race.
-        per_epoch: steps; few are taken for 50 where one races alone and for 150 where several do, many for 150 and 500.
+        per_epoch: steps; few are taken for 50 where one races alone and for 150 where two do, many for 150 and 500.
         patience: seconds for timing.
+        final: seconds of a final.
     """
     alone, wanted = max(LEAST_STEPS, min(per_epoch, FEWEST_STEPS)), max(FEWEST_STEPS, min(per_epoch, ENOUGH_STEPS))
     most = slot(1) / alone
@@ -51,11 +56,19 @@ def turns(
     if not able:
         reasons.pop(timed[0].model)
         return Turns(timed[:1], paces, reasons)
-    chosen = in_order(able)[:1]
+    longest = final / max(PROPER_STEPS, PROPER_EPOCHS * per_epoch)
+    if screened := slot(KEPT + 1):
+        longest = min(longest, screened / SCREENED_STEPS)
+    proper = {entry.architecture.name: entry.model for entry in able if paces[entry.model] <= longest}
+    ordered = in_order(able, proper.values())
+    firsts = {entry.architecture.name: entry for entry in reversed(ordered)}
+    chosen = ordered[:1]
     for number in range(2, len(able) + 1):
-        quick = [entry for entry in able if wanted * paces[entry.model] <= slot(number)]
-        if len(quick) >= number:
-            chosen = in_order(quick)[:number]
+        enough = wanted if number <= KEPT else SCREENED_STEPS
+        quick = [entry for entry in ordered if enough * paces[entry.model] <= slot(number)]
+        quick.sort(key=lambda entry: entry is not firsts[entry.architecture.name])
+        if len(quick) >= number and all(entry in firsts.values() for entry in quick[: min(number, len(firsts))]):
+            chosen = quick[:number]
     there = {entry.model for entry in chosen}
     for entry in able:
         steps = slot(len(chosen)) / paces[entry.model]
