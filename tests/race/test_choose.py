@@ -131,7 +131,7 @@ def test_arrays_and_one_family(tmp_path):
     random = np.random.default_rng(0)
     x = random.normal(size=(200, 24, 1)).astype(np.float32)
     y = random.integers(0, 2, 200)
-    choice = triarch.choose((x, y), seconds=12, max_params=4_000, threads=1, out=tmp_path / "a")
+    choice = triarch.choose((x, y), seconds=20, max_params=4_000, threads=1, out=tmp_path / "a")
     assert choice.verdict.kind in ("undecided", "baseline")
     assert "(x, y)" in choice.verdict.baseline.code
     assert json.dumps(as_json(choice))
