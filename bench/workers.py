@@ -2,7 +2,8 @@
 
     python bench/workers.py languages --steps 600 --rounds 3
 
-Trainings per minute are counted from the plan to the last final; that both races found the same is checked.
+Trainings per minute are counted from the plan to the last trial and from the plan of the finals to the last final; that
+both races found the same is checked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sides import RESULTS
 from triarch.core.files import write_json
 from triarch.core.machine import this_machine
 
-TRAININGS = ("trial/", "final/")
+PHASES = {"plan": "trial/", "finals": "final/"}
 
 
 def race(data: str, steps: int, workers: int, models: str) -> dict[str, Any]:
@@ -32,9 +33,11 @@ def race(data: str, steps: int, workers: int, models: str) -> dict[str, Any]:
         command += ["--threads", "1", "--models", models, "--out", str(out), "--json"]
         subprocess.run(command, check=True, capture_output=True)
         lines = [json.loads(line) for line in (out / "run" / "records.jsonl").read_text().splitlines()]
-    (begin,) = (line["ended"] for line in lines if line["key"] == "plan")
-    done = {line["key"]: line for line in lines if line["key"].startswith(TRAININGS)}
-    minutes = (max(line["ended"] for line in done.values()) - begin) / 60
+    ended = {line["key"]: line["ended"] for line in lines}
+    minutes = 0.0
+    for plan, kind in PHASES.items():
+        minutes += (max(moment for key, moment in ended.items() if key.startswith(kind)) - ended[plan]) / 60
+    done = {line["key"]: line for line in lines if line["key"].startswith(tuple(PHASES.values()))}
     found = {key: (line["result"]["score"], line["result"]["loss"]) for key, line in sorted(done.items())}
     return {"trainings": len(done), "minutes": minutes, "per_minute": len(done) / minutes, "found": found}
 
