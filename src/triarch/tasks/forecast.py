@@ -41,14 +41,9 @@ class Head(nn.Module):
             self.mix.weight[torch.arange(horizon), own.clamp(min=0)] += 1
         self.read = nn.Linear(shape.dim, len(QUANTILES))
         self.pooled = nn.Linear(shape.pooled_dim, horizon * len(QUANTILES))
-        for layer in (
-            self.linear,
-            self.read,
-            self.pooled,
-            *([self.own[-1]] if self.own else []),
-        ):  # the first forecast is the base of the task
-            for parameter in layer.parameters():
-                nn.init.zeros_(parameter)
+        last = [self.linear, self.read, self.pooled, *([self.own[-1]] if self.own else [])]
+        for parameter in (parameter for layer in last for parameter in layer.parameters()):
+            nn.init.zeros_(parameter)  # the first forecast is the base of the task
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """→ (B H Q); the batch is prepared."""
