@@ -29,7 +29,8 @@ def test_multiply_adds_by_hand():
         + 2 * dim
     )  # fmt: skip
     each_step = dim * (inner + convolved + heads) + convolved * kernel + inner * dim
-    each_chunk = groups * length**2 * state + heads * length**2 * head_dim + 2 * heads * length * head_dim * state
+    carried = heads * head_dim * state
+    each_chunk = groups * length**2 * state + heads * length**2 * head_dim + 2 * length * carried + carried
     assert macs(backbone, lambda: backbone(x)) == rows * (steps * each_step + chunks * each_chunk)
 
 

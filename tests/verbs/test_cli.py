@@ -36,6 +36,20 @@ def test_describe():
     assert told["macs"] == 8 * 2 * 4 * 32 * (8 + 32) + 64 * 10
     assert told["latency_ms"] is None or set(told["latency_ms"]) == {"p50", "p95"}
     assert told["peak_memory_bytes"] > 4 * told["params"]
+    assert 2.9 * told["macs"] < told["training_macs"] <= 3 * told["macs"]
+    assert told["batch_size"] == 64
+    assert told["training_memory_bytes"] > 16 * told["params"] + told["peak_memory_bytes"]
+    assert told["state_bytes"] is None
+
+
+def test_describe_tells_what_is_remembered_and_what_a_step_holds():
+    small, large = (
+        as_json("describe", "decoder/nano", "--modality", "series", "--batch-size", size) for size in (1, 3)
+    )
+    assert small["state_bytes"] == 8 + 4 * 2 * 2 * 96 * 32
+    assert small["training_macs"] == large["training_macs"] > 3 * small["macs"]
+    held = large["training_memory_bytes"] - small["training_memory_bytes"]
+    assert 0 < held < 2 * small["training_memory_bytes"]
 
 
 def test_inspect():
@@ -98,6 +112,7 @@ def test_train_evaluate_predict_verify(tmp_path):
         (["choose", "digits", "--max-params", "5x"], "that is no limit"),
         (["describe", "lstm", "--modality", "smell"], "smell"),
         (["describe", "gpt"], "no architecture"),
+        (["describe", "lstm", "--batch-size", "0"], "at least one item"),
         (["evaluate", "absent"], "is not an artifact"),
         (["predict", "absent", "x"], "is not an artifact"),
         (["verify", "absent"], "is not an artifact"),

@@ -63,7 +63,15 @@ class Listing:
 
 @dataclass(frozen=True)
 class Description:
-    """What a model is and costs. Latency is None where the machine was too busy to measure it."""
+    """What a model is and costs, for one item as long as the longest.
+
+    Attributes:
+        macs: multiply–adds of an answer; `training_macs` forth and back.
+        latency_ms: None where the machine was too busy to measure it.
+        training_memory_bytes: the peak of a step with AdamW on a batch of `batch_size`, foretold: weights, gradients,
+            two moments, and what is held for the way back.
+        state_bytes: what a causal model remembers of the item; None where it is not causal as it is.
+    """
 
     model: str
     family: str
@@ -71,8 +79,12 @@ class Description:
     data: str
     params: int
     macs: int
+    training_macs: int
     latency_ms: Latency | None
     peak_memory_bytes: int
+    batch_size: int
+    training_memory_bytes: int
+    state_bytes: int | None
     artifact_bytes: int
     threads: int
     settings: dict[str, Any]

@@ -37,6 +37,8 @@ def gated_scan(x: Tensor, before: Tensor | None = None) -> Tensor:
         return made
     gate, candidate = x.chunk(2, dim=-1)
     z = gate.sigmoid()
+    if x.device.type == "meta":  # as in `scan`
+        return torch.lerp(before[:, None].expand_as(z), positive(candidate), z)
     return scan(1 - z, z * positive(candidate), before)
 
 

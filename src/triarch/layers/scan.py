@@ -30,6 +30,8 @@ def scan(a: Tensor, b: Tensor, before: Tensor | None = None) -> Tensor:
     Returns:
         (B T D).
     """
+    if b.device.type == "meta":  # where nothing is computed, one call of as many multiply–adds stands for all steps
+        return torch.addcmul(b, a, b)
     if before is None:
         before = b.new_zeros(b.shape[0], b.shape[2])
     if not step_by_step(b):

@@ -1,22 +1,21 @@
-"""Parameters and multiply–adds, counted without allocating or computing anything."""
+"""Parameters and multiply–adds, counted without allocating or computing anything.
+
+Counted are matrix products, convolutions, attention, recurrences, and the sums that are kept as they go along, step by
+step: `addcmul` and `lerp`, one for each number. Additions, norms and curves are not. Attention is counted as torch
+computes it on a CPU, see `kernels.attention_macs`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
-from torch import nn
-from torch.overrides import TorchFunctionMode
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-# Operators that hide multiply–adds in one call. On the meta device attention takes itself apart into products, which
-# are counted; if one of these is met whole, a count would silently miss it.
-OPAQUE = (
-    "mkldnn_rnn_layer", "_thnn_fused_lstm_cell", "_thnn_fused_gru_cell", "_cudnn_rnn",
-    "_transformer_encoder_layer_fwd", "_native_multi_head_attention", "_scaled_dot_product_flash_attention_for_cpu",
-)  # fmt: skip
-RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+from triarch.measure.kernels import Kernels
+from triarch.measure.operators import FORMULAS, OPAQUE
 
 
 class _Refuse(TorchDispatchMode):
@@ -30,25 +29,6 @@ class _Refuse(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class _Recurrences(TorchFunctionMode):
-    """Counts a whole recurrence at once instead of step by step: every weight is used once a step."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.macs = 0
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        name = getattr(func, "__name__", "")
-        if name not in RECURRENT or len(args) != 9:
-            return func(*args, **(kwargs or {}))
-        x, before, weights, _, _, _, _, bidirectional, _ = args
-        steps = x.shape[0] * x.shape[1]
-        self.macs += steps * sum(weight.numel() for weight in weights if weight.ndim == 2)
-        hidden = before[0] if isinstance(before, tuple) else before
-        values = x.new_empty(*x.shape[:2], (1 + bidirectional) * hidden.shape[-1])
-        return (values, *before) if isinstance(before, tuple) else (values, before)
-
-
 def params(module: nn.Module) -> int:
     """Parameters, tied ones once; no buffers."""
     return sum(parameter.numel() for parameter in module.parameters())
@@ -60,7 +40,7 @@ def weight_bytes(module: nn.Module) -> int:
 
 
 def macs(module: nn.Module, run: Callable[[], object]) -> int:
-    """Multiply–adds of the matrix products and convolutions in `run`, which calls `module`.
+    """Multiply–adds of `run`, which calls `module`, in evaluation.
 
     Args:
         module: on the meta device.
@@ -69,17 +49,36 @@ def macs(module: nn.Module, run: Callable[[], object]) -> int:
     Raises:
         ValueError: an operator was met whose multiply–adds are not known.
     """
+    with torch.no_grad():
+        return _count(module, False, run)
+
+
+def training_macs(module: nn.Module, loss: Callable[[], Tensor]) -> int:
+    """Multiply–adds of a step of training: forth and back, without the optimiser.
+
+    The way back takes twice the way forth, one product for the gradient of the weights and one for that of what they
+    weigh, with two exceptions: nobody asks for the gradient of the input, so a first layer that is not recurrent goes
+    back at the price of once; and attention computes its scores anew, so it goes back at two and a half times.
+
+    Args:
+        module: inside `weightless`.
+        loss: runs it on a batch; a single value.
+
+    Raises:
+        ValueError: an operator was met whose multiply–adds are not known.
+    """
+    return _count(module, True, lambda: loss().backward())
+
+
+def _count(module: nn.Module, training: bool, run: Callable[[], object]) -> int:
     was_training = module.training
-    module.eval()
+    module.train(training)
     try:
-        with (
-            torch.no_grad(),
-            FlopCounterMode(display=False) as counter,
-            _Refuse(),
-            _Recurrences() as recurrences,
-        ):
+        with FlopCounterMode(display=False, custom_mapping=FORMULAS) as counter, _Refuse(), Kernels() as kernels:
             run()
     finally:
         module.train(was_training)
-    total: int = counter.get_total_flops() // 2 + recurrences.macs
+        if training:
+            module.zero_grad()
+    total: int = counter.get_total_flops() // 2 + kernels.macs
     return total

@@ -15,6 +15,7 @@ from triarch.data.dataset import Dataset
 from triarch.measure.count import params, weight_bytes
 from triarch.measure.latency import rough
 from triarch.measure.memory import peak_bytes
+from triarch.measure.weightless import like, weightless
 from triarch.model import build
 from triarch.models import registry
 from triarch.race.candidates import TOO_SLOW, Entry
@@ -23,7 +24,7 @@ from triarch.tasks.task import Task
 
 OVER = "over budget"
 WEIGHT = 4
-# Above this a model is followed on the meta device: there what its parts take differs a little, but weights are most.
+# Above this a model is followed without its weights: what its parts take may differ a little, but weights are most.
 FOLLOWED = 2_000_000
 # What a rough p50 is taken times, as a p95 that will be kept; the factor that is hopeless, and after how many models.
 SURE, HOPELESS, FIRST_LOOK = 1.6, 1.5, 6
@@ -156,11 +157,16 @@ def _answering(model: str, dataset: Dataset, task: Task) -> Callable[[], object]
 def _peak(entry: Entry, dataset: Dataset, task: Task) -> int:
     """The peak of live tensor bytes at inference, followed without weights where the model is large."""
     name, _, size = entry.model.partition("/")
-    device = torch.device("cpu" if entry.counted.params <= FOLLOWED else "meta")
-    with computing(1, seed=0), device:
+    light = entry.counted.params > FOLLOWED
+    batch = task.prepare(dataset.batch(dataset.splits["train"][:1]))
+    with computing(1, seed=0), torch.device("meta" if light else "cpu"):
         model = build(name, size, task, dataset.spec).eval()
-        batch = task.prepare(dataset.batch(dataset.splits["train"][:1])).to(device)
-        return peak_bytes(lambda: model(batch), weight_bytes(model) + batch.input.nbytes)
+    held = weight_bytes(model) + batch.input.nbytes
+    if not light:
+        return peak_bytes(lambda: model(batch), held)
+    with weightless(model) as twin:
+        one = like(batch, 1)
+        return peak_bytes(lambda: twin(one), held)
 
 
 def _weights_alone(budget: Budget, counted: Candidate) -> str:

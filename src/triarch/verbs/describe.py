@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triarch.core.results import Description
 
+if TYPE_CHECKING:
+    from triarch.core.spec import Spec
+    from triarch.core.types import Batch
+    from triarch.model import Model
+    from triarch.tasks.task import Task
 
-def describe(model: str, *, data: Any = None, modality: str | None = None, threads: int = 1) -> Description:
+
+def describe(
+    model: str, *, data: Any = None, modality: str | None = None, batch_size: int = 64, threads: int = 1
+) -> Description:
     """Show what a model is and what it costs here.
 
     Args:
         model: architecture/size, for example lstm/micro; or the folder of an artifact.
         data: the data that it is for; without, a nominal set: a 32x32 colour image, 128 tokens or 96 steps.
         modality: of the nominal set: image, text or series.
+        batch_size: items of the training step whose memory is told.
         threads: threads inside an operation.
     """
     from dataclasses import asdict, replace
@@ -36,6 +45,8 @@ def describe(model: str, *, data: Any = None, modality: str | None = None, threa
     from triarch.ship.probe import measure_apart
     from triarch.tasks import registry as tasks
 
+    if batch_size < 1:
+        raise InputError(f"--batch-size {batch_size}: a batch holds at least one item", "write 1 or more")
     if modality is not None and modality not in MODALITIES:
         raise InputError(f"there is no modality {modality!r}", near(modality, MODALITIES))
     with TemporaryDirectory() as temporary:
@@ -59,8 +70,10 @@ def describe(model: str, *, data: Any = None, modality: str | None = None, threa
         found = registry.find(config.architecture)
         with torch.device("meta"):
             empty = build(config.architecture, config.size, artifact.task, config.spec, config.settings)
-        batch = artifact.task.prepare(collate(artifact.preprocessor.encode(golden(folder)[0][:1]))).to("meta")
+        one = artifact.task.prepare(collate(artifact.preprocessor.encode(golden(folder)[0][:1])))
+        batch = one.to("meta")
         reading = measure_apart([folder], threads)[folder]
+    step_macs, step_peak = _training_step(empty, artifact.task, config.spec, batch, batch_size)
     return Description(
         model=config.model,
         family=found.family,
@@ -68,9 +81,46 @@ def describe(model: str, *, data: Any = None, modality: str | None = None, threa
         data=config.spec.name,
         params=params(empty),
         macs=macs(empty, lambda: empty(batch)),
+        training_macs=step_macs // batch_size,
         latency_ms=reading.latency_ms,
         peak_memory_bytes=reading.peak_memory_bytes,
+        batch_size=batch_size,
+        training_memory_bytes=step_peak,
+        state_bytes=_state(artifact.model, one),
         artifact_bytes=reading.artifact_bytes,
         threads=threads,
         settings=asdict(found.configure(config.size, config.settings)),
     )
+
+
+def _training_step(model: Model, task: Task, spec: Spec, batch: Batch, rows: int) -> tuple[int, int]:
+    """Multiply–adds, and the peak of live bytes, of a step on `rows` items like that of `batch`, which is prepared."""
+    from dataclasses import replace
+
+    import torch
+
+    from triarch.measure.count import training_macs
+    from triarch.measure.memory import batch_bytes, training_peak
+    from triarch.measure.weightless import like, weightless
+
+    with weightless(model) as twin:
+        is_class = spec.target.kind == "class"
+        target = torch.zeros(rows, dtype=torch.long) if is_class else torch.zeros(rows, spec.horizon)
+        many = replace(like(batch, rows), target=target)
+        peak = training_peak(twin.train(), lambda: task.loss(twin(many), many), batch_bytes(many))
+        return training_macs(twin, lambda: task.loss(twin(many), many)), peak
+
+
+def _state(model: Model, batch: Batch) -> int | None:
+    """Bytes that the backbone remembers of the item in `batch`, which is prepared; None where it is not causal."""
+    import torch
+
+    from triarch.measure.states import state_bytes
+
+    with torch.no_grad():
+        try:
+            state = model.backbone.start(1)
+        except ValueError:
+            return None
+        _, state = model.backbone(batch.input, None, state)
+    return None if state is None else state_bytes(state)
