@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from triarch.core.errors import InputError, near
+from triarch.core.spec import Cycle
 
 
 class _Part(BaseModel):
@@ -87,7 +88,7 @@ class Recipe(_Part):
     season: int | None = Field(None, ge=1, le=10_000)
     known: tuple[str, ...] = ()
     impute: Literal["linear", "last"] | None = None
-    calendar: tuple[Literal["day", "week", "year"], ...] | None = None
+    calendar: tuple[Cycle, ...] | None = None
     tokenizer: Literal["characters", "bytes", "bpe"] | None = None
     model: str
     settings: dict[str, Any] = {}

@@ -66,6 +66,14 @@ def evaluate(
         source = open_data(data, asked, reporter.update, loaded.preprocessor.settings)
     if source.modality != spec.modality:
         raise InputError(f"{source.name} holds {source.modality}, {artifact} was trained on {spec.modality}")
+    if source.continued is not None:
+        theirs, ours = source.continued.future.step, spec.future.step
+        if theirs.partition("-")[0] != ours.partition("-")[0]:  # weeks may begin on another day
+            raise InputError(
+                f"{source.name}: its steps are {theirs or 'numbered'}, those {artifact} was trained on"
+                f" {ours or 'numbered'}",
+                "give series with the steps of the training",
+            )
     own = source.fingerprint == spec.fingerprint
     if stored and not own:
         raise InputError(
