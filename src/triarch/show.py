@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from triarch.core.results import Choice, Forecast, Listing, Predictions
+from triarch.core.choice import Choice
+from triarch.core.results import Forecast, Listing, Predictions
 
 
 def show(result: Any) -> None:

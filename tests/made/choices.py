@@ -8,19 +8,9 @@ from math import exp
 
 import numpy as np
 
-from triarch.core.results import (
-    BaselineScore,
-    BestBaseline,
-    CalibrationBin,
-    Candidate,
-    Choice,
-    ClassScore,
-    Latency,
-    Limit,
-    Metric,
-    Quality,
-    Verdict,
-)  # fmt: skip
+from triarch.core.choice import BaselineScore, Candidate, Choice
+from triarch.core.results import Latency, Metric
+from triarch.core.verdict import BestBaseline, CalibrationBin, ClassScore, Limit, Quality, Verdict
 from triarch.race.charts import Curve
 from triarch.race.datacard import DataCard, DataCounts, Sample
 from triarch.race.report import Mistake

@@ -20,7 +20,8 @@ from made.choices import (
     mistakes,
     words,
 )
-from triarch.core.results import BaselineScore, Candidate, Latency, Metric
+from triarch.core.choice import BaselineScore, Candidate
+from triarch.core.results import Latency, Metric
 from triarch.race.charts import Curve
 from triarch.race.figures import digits, fact, score, short
 from triarch.race.report import MISTAKES, Mistake, report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from triarch.core.results import CalibrationBin, ClassScore, Quality
+from triarch.core.verdict import CalibrationBin, ClassScore, Quality
 
 BINS = 15
 

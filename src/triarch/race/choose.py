@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 
 from triarch.core.budget import Costs
+from triarch.core.choice import BaselineScore, Candidate, Choice
 from triarch.core.errors import InputError
 from triarch.core.files import folder_bytes, write_json, write_text
 from triarch.core.machine import this_machine
-from triarch.core.results import BaselineScore, Candidate, Choice, Interval, Metric, Verdict, as_json
+from triarch.core.results import Interval, Metric, as_json
+from triarch.core.verdict import Verdict
 from triarch.data.dataset import Dataset
-from triarch.measure.statistics import paired_difference, score_interval
+from triarch.measure.comparison import paired_difference
 from triarch.measure.statistics import score as mean_score
+from triarch.measure.statistics import score_interval
 from triarch.race import baselines
 from triarch.race.candidates import Entry, mark_front
 from triarch.race.charts import Curve
@@ -190,14 +193,14 @@ def _note(
 
 
 def _pooled(race: Race, done: list[dict[str, Any]], plan: Finals) -> tuple[float, Interval]:
-    """Score of all seeds of a finalist; on folds each seed has items of its own."""
+    """Score of all seeds of a finalist; where train and select are parted anew, each seed has items of its own."""
     rows = [race.rows("select", plan.select, race.fold(result["seed"])) for result in done]
-    if race.dataset.folds:
+    if race.fold(1) is not None:
         values = np.concatenate([result["values"] for result in done])
         interval = score_interval(values, race.strata(np.concatenate(rows)))
         return float(np.mean([result["score"] for result in done])), interval
     values = np.array([result["values"] for result in done])
-    difference = paired_difference(values, np.zeros((1, values.shape[1])), strata=race.strata(rows[0]))
+    difference = paired_difference(values, np.zeros(values.shape[1]), race.strata(rows[0]))
     return difference.mean, difference.interval
 
 

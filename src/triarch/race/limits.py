@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from triarch.core.budget import Budget, Costs, option, told
+from triarch.core.choice import Candidate
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
-from triarch.core.results import Candidate, Latency
+from triarch.core.results import Latency
 from triarch.data.dataset import Dataset
 from triarch.data.preprocess import collate
 from triarch.measure.count import params

@@ -55,6 +55,7 @@ class Heat:
     begin anew, at all of them.
 
     Attributes:
+        rates: learning rates of each model; the race adds to them where the best is at their end.
         rungs: trials at each rung; one survives the last.
         kept: models after the first rung, where it screens them; 0: it does not.
         seconds: for the whole heat, if one trial ran after the other; 0 where there is no time limit.
@@ -97,7 +98,7 @@ def heats(
     """
     families = sorted({entry.counted.family for entry in entries})
     share = HALVING * seconds / len(families)
-    rates = LEARNING_RATES if steps else int(min(LEARNING_RATES, max(1, workers * share / SHORTEST_TRIAL)))
+    rates = LEARNING_RATES if steps or workers * share >= LEARNING_RATES * SHORTEST_TRIAL else 1
     watch = _Stopwatch(dataset, task, base)
     per_epoch = epoch_steps(dataset, base)
     planned = []

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
-from triarch.core.results import CalibrationBin, Candidate, Choice, Quality
+from triarch.core.choice import Candidate, Choice
+from triarch.core.verdict import CalibrationBin, Quality
 from triarch.race.charts import Curve, cost, frame, learning, loss
 from triarch.race.datacard import DataCard
 from triarch.race.figures import between, digits, fact, label, score, short, strip

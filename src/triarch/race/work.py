@@ -25,6 +25,7 @@ PROBE_ITEMS = 256
 TRIAL_AVERAGE = 0.99
 CURVE_POINTS = 12
 CURVE_SHARE = 0.1
+LOSS_POINTS = 50
 PASSES = 3  # a training step passes over its items forward and, at twice the cost, back
 LEAST_SECONDS = 0.1
 
@@ -115,16 +116,26 @@ class Workshop:
         self, piece: Piece, trial: Trial, rows: NDArray[np.int64], limit: float | None, evaluation: float | None
     ) -> dict[str, Any]:
         curve: list[list[float]] = []
+        losses: list[list[float]] = []
         points = CURVE_POINTS if self._curve_is_cheap(piece, len(rows), evaluation) else 0
 
         def after_step(trainer: Trainer) -> bool:
             done = trainer.step / piece.steps if piece.steps else trainer.elapsed / (piece.seconds or 1.0)
             if len(curve) < points * min(1.0, done):
                 curve.append([trainer.elapsed, trial.scores(rows).score(self.task.primary)])
+            if len(losses) < LOSS_POINTS * min(1.0, done):
+                losses.append([trainer.step, trainer.smooth_loss])
             self.watch(f"{piece.title}, loss {trainer.loss:.3f}")
             return False
 
-        result = {"seed": piece.seed - self.base.seed, "score": None, "loss": None, "steps": 0, "curve": curve}
+        result = {
+            "seed": piece.seed - self.base.seed,
+            "score": None,
+            "loss": None,
+            "steps": 0,
+            "curve": curve,
+            "losses": losses,
+        }
         try:
             if piece.steps:
                 trial.run(None, finish=True, steps=piece.steps, deadline=limit, after_step=after_step)

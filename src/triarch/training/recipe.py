@@ -71,7 +71,7 @@ class Recipe(_Part):
     """A training; see the parts for theirs.
 
     `horizon`, `lookback`, `season`, `known`, `impute` and `calendar` say how series are continued, see `Continued`.
-    `fold` is another way to part train and select, on little data; `fingerprint` is of the data that the training
+    `fold` is another way to part train and select; `fingerprint` is of the data that the training
     began with, and is checked when it goes on; `average` is the decay of an exponential average of the weights (0.999,
     say), which is then what is kept; `clip` bounds the norm of the gradient; `checkpoint_seconds` is the least time
     between two checkpoints.
