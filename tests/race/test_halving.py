@@ -16,8 +16,9 @@ def heat(models, kept):
     return Heat("cnn", models, {model: list(RATES) for model in models}, rungs, 30.0, kept=kept)
 
 
-def result(score, loss=1.0):
-    return {"score": score, "loss": loss}
+def result(score, loss=1.0, steps=500, half=0.0):
+    interval = None if score is None else [score - half, score + half]
+    return {"score": score, "loss": loss, "steps": steps, "interval": interval}
 
 
 def test_screening_keeps_models_and_tries_them_at_every_rate():
@@ -64,10 +65,10 @@ def test_slots_fill_the_time_and_none_is_too_short():
     assert _first_slot(30.0, 3, 4) >= SHORTEST_TRIAL
 
 
-def raced(halving, number, score):
+def raced(halving, number, score, steps=500, half=0.0):
     """A rung, widened as far as it goes: the trials that were added."""
     added = []
-    while new := halving.wider(number, {trial: result(score(*trial)) for trial in halving.alive}):
+    while new := halving.wider(number, {one: result(score(*one), steps=steps, half=half) for one in halving.alive}):
         added += new
     return added
 
@@ -78,24 +79,24 @@ def one_model(rates=(0.001, 0.003, 0.009)):
 
 def test_a_best_rate_at_the_end_goes_on_beyond_it():
     halving = one_model()
-    assert raced(halving, 0, lambda _, rate: rate) == pytest.approx([("a/nano", 0.027), ("a/nano", 0.081)])
+    assert [rate for _, rate in raced(halving, 0, lambda _, rate: rate)] == pytest.approx([0.027, 0.081])
     halving.cut(0, {trial: result(trial[1]) for trial in halving.alive})
     assert halving.finalist.lr == pytest.approx(0.081)
     assert halving.heat.rates["a/nano"] == pytest.approx([0.001, 0.003, 0.009, 0.027, 0.081])
 
 
 def test_it_stops_where_the_best_is_no_longer_at_the_end():
-    assert raced(one_model(), 0, lambda _, rate: -abs(rate - 0.02)) == [("a/nano", pytest.approx(0.027))]
+    assert raced(one_model(), 0, lambda _, rate: -abs(rate - 0.01)) == [("a/nano", pytest.approx(0.027))]
     assert raced(one_model(), 0, lambda _, rate: -abs(rate - 0.003)) == []
-    assert raced(one_model(), 0, lambda _, rate: -rate) == [
-        ("a/nano", pytest.approx(0.001 / 3)), ("a/nano", pytest.approx(0.001 / 9)),
-    ]  # fmt: skip
+    assert [rate for _, rate in raced(one_model(), 0, lambda _, rate: -rate)] == pytest.approx([0.001 / 3, 0.001 / 9])
 
 
 def test_rates_are_not_widened_later_nor_where_there_is_one_nor_beyond_what_can_be():
     assert raced(one_model(), 1, lambda _, rate: rate) == []
     assert raced(one_model((0.003,)), 0, lambda _, rate: rate) == []
     assert raced(one_model((0.01, 0.1, 1.0)), 0, lambda _, rate: rate) == []
+    assert raced(one_model(), 0, lambda _, rate: rate, steps=499) == []
+    assert raced(one_model(), 0, lambda _, rate: rate, half=0.004) == []
     assert raced(one_model(), 0, lambda *_: None) == []
 
 

@@ -15,7 +15,7 @@ from triarch.core.results import Metric
 from triarch.race.plan import Heat
 
 WIDER = 2  # times that a model's learning rates may go on beyond their end
-LEAST_RATE, MOST_RATE = 1e-6, 1.0
+LEAST_RATE, MOST_RATE, MANY_STEPS = 1e-6, 1.0, 500
 
 Trial = tuple[str, float]
 """Model and learning rate."""
@@ -47,10 +47,11 @@ class Halving:
         self._widened = dict.fromkeys(heat.models, 0)
 
     def wider(self, number: int, results: Mapping[Trial, dict[str, Any]]) -> list[Trial]:
-        """Trials to be added to rung `number`, one beyond the learning rates of each model that was best at their end.
+        """Trials to be added to rung `number`: one beyond the learning rates of each model that was best at their end.
 
-        There are some only in the rung in which every learning rate races, and at most two for a model. The heat's
-        `rates` take them in.
+        It must have been clearly better than its neighbour, after many steps: high rates are ahead early and behind
+        late. There are some only in the rung in which every learning rate races, and at most two for a model. The
+        heat's `rates` take them in.
 
         Args:
             results: of the trials that are in the race.
@@ -61,11 +62,11 @@ class Halving:
         for model in dict.fromkeys(model for model, _ in self.alive):
             rates = sorted(self.heat.rates[model])
             best = max(rates, key=lambda rate: self._rank([results[model, rate]]))
-            if len(rates) == 1 or results[model, best]["score"] is None or self._widened[model] == WIDER:
+            if len(rates) == 1 or best not in (rates[0], rates[-1]) or self._widened[model] == WIDER:
                 continue
-            step = rates[1] / rates[0]
-            rate = {rates[0]: best / step, rates[-1]: best * step}.get(best, 0.0)
-            if LEAST_RATE <= rate <= MOST_RATE:
+            step, place = rates[1] / rates[0], rates.index(best)
+            rate, neighbour = (best / step, rates[1]) if place == 0 else (best * step, rates[-2])
+            if LEAST_RATE <= rate <= MOST_RATE and self._clearly(results[model, best], results[model, neighbour]):
                 self._widened[model] += 1
                 self.heat.rates[model].append(rate)
                 found.append((model, rate))
@@ -93,6 +94,13 @@ class Halving:
     def _all(self, models: Sequence[str]) -> list[Trial]:
         """Models at every learning rate."""
         return [(model, rate) for model in models for rate in self.heat.rates[model]]
+
+    def _clearly(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        """Whether it has many steps and is better, by intervals that do not meet."""
+        if one["score"] is None or one["steps"] < MANY_STEPS:
+            return False
+        worst = min(map(self.metric.gain, one["interval"]))
+        return other["score"] is None or worst > max(map(self.metric.gain, other["interval"]))
 
     def _rank(self, results: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
         """Higher is better: the mean score, then the loss; a trial that diverged is last."""
