@@ -21,7 +21,7 @@ Strata = NDArray[np.int64] | None
 
 @dataclass(frozen=True)
 class Difference:
-    """A minus B, with its 95% interval."""
+    """A minus B, with its interval."""
 
     mean: float
     interval: Interval
@@ -38,8 +38,8 @@ def score(values: NDArray[np.floating], strata: Strata = None) -> float:
     return float(np.mean([values[rows].mean() for rows in _parts(len(values), strata)]))
 
 
-def score_interval(values: NDArray[np.floating], strata: Strata = None) -> Interval:
-    """95% interval of `score`: Wilson's where each item is right or wrong, else normal, or a bootstrap of few items.
+def score_interval(values: NDArray[np.floating], strata: Strata = None, level: float = LEVEL) -> Interval:
+    """Interval of `score`: Wilson's where each item is right or wrong, else normal, or a bootstrap of few items.
 
     With strata Wilson's is taken at the number of items that would make a plain mean as sure.
     """
@@ -48,17 +48,17 @@ def score_interval(values: NDArray[np.floating], strata: Strata = None) -> Inter
     if np.isin(values, (0.0, 1.0)).all():
         items = max(1, round(len(parts) ** 2 / sum(1 / len(rows) for rows in parts)))
         right = round(score(values, strata) * items)
-        interval = binomtest(right, items).proportion_ci(LEVEL, method="wilson")
+        interval = binomtest(right, items).proportion_ci(level, method="wilson")
         return float(interval.low), float(interval.high)
     if min(len(rows) for rows in parts) >= MANY:
         error = np.sqrt(sum(values[rows].var(ddof=1) / len(rows) for rows in parts)) / len(parts)
-        mean, half = score(values, strata), float(norm.isf((1 - LEVEL) / 2) * error)
+        mean, half = score(values, strata), float(norm.isf((1 - level) / 2) * error)
         return mean - half, mean + half
-    return paired_difference(values[None], np.zeros((1, len(values))), strata=strata).interval
+    return paired_difference(values[None], np.zeros((1, len(values))), strata=strata, level=level).interval
 
 
 def paired_difference(
-    a: NDArray[np.floating], b: NDArray[np.floating], seed: int = 0, strata: Strata = None
+    a: NDArray[np.floating], b: NDArray[np.floating], seed: int = 0, strata: Strata = None, level: float = LEVEL
 ) -> Difference:
     """Score of A minus score of B, with a hierarchical bootstrap: seeds of each, then the items that both share.
 
@@ -69,6 +69,7 @@ def paired_difference(
         b: (S', I), the same items.
         seed: of the resampling.
         strata: (I); items are resampled inside each, and each counts alike.
+        level: how often the interval should hold the truth.
     """
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     random = np.random.default_rng(seed)
@@ -77,7 +78,7 @@ def paired_difference(
     made = np.zeros(RESAMPLES)
     for rows in parts:
         made += _resampled(first[:, rows], second[:, rows], ours, theirs, random) / len(parts)
-    tail = 100 * (1 - LEVEL) / 2
+    tail = 100 * (1 - level) / 2
     low, high = np.percentile(made, (tail, 100 - tail))
     mean = np.mean([first[:, rows].mean() - second[:, rows].mean() for rows in parts])
     return Difference(float(mean), (float(low), float(high)))
