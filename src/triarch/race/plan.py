@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
@@ -81,7 +81,7 @@ class Heat:
 
 
 def heats(
-    entries: Sequence[Entry], dataset: Dataset, task: Task, base: Recipe, seconds: float,
+    entries: Sequence[Entry], pace: Callable[[Entry, float], float], per_epoch: int, seconds: float,
     steps: int | None = None, workers: int = 1,
 ) -> list[Heat]:  # fmt: skip
     """Plan the halving: every family has the same time and the same number of learning rates.
@@ -91,7 +91,8 @@ def heats(
     third of those of the following rung at the end of each one before.
 
     Args:
-        base: what the trainings have in common.
+        pace: seconds of a training step, or less where already that is too much in so many seconds.
+        per_epoch: steps.
         seconds: for halving and finals together; 0: there is no limit.
         steps: of each final.
         workers: trainings at the same time.
@@ -99,18 +100,16 @@ def heats(
     families = sorted({entry.counted.family for entry in entries})
     share = HALVING * seconds / len(families)
     rates = LEARNING_RATES if steps or workers * share >= LEARNING_RATES * SHORTEST_TRIAL else 1
-    watch = _Stopwatch(dataset, task, base)
-    per_epoch = epoch_steps(dataset, base)
-    planned = []
+    alone, planned = workers * share, []
     for family in families:
         members = [entry for entry in entries if entry.counted.family == family]
         if steps:
             found = _first(members)
         else:
-            alone = workers * share
-            pace, slot = partial(watch.step_seconds, share=alone), partial(_first_slot, alone, rates)
+            slot = partial(_first_slot, alone, rates)
             final = workers * (1 - HALVING) * seconds / len(families)
-            found = turns(members, pace, slot, per_epoch, TIMING * seconds / len(families), final)
+            timing = TIMING * seconds / len(families)
+            found = turns(members, lambda entry: pace(entry, alone), slot, per_epoch, timing, final)
         for entry in members:
             entry.counted.reason = found.reasons.get(entry.model, "")
         chosen = found.chosen
@@ -244,7 +243,7 @@ def epoch_steps(dataset: Dataset, base: Recipe) -> int:
     return max(1, items // min(base.batch_size, items))
 
 
-class _Stopwatch:
+class Stopwatch:
     """Tells how long a training step takes."""
 
     def __init__(self, dataset: Dataset, task: Task, base: Recipe) -> None:

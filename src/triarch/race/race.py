@@ -38,6 +38,7 @@ from triarch.race.plan import (
     SEEDS,
     Finals,
     Heat,
+    Stopwatch,
     clearly_behind,
     epoch_steps,
     heats,
@@ -149,7 +150,9 @@ class Race:
 
         def make() -> dict[str, Any]:
             limit = seconds if self.budget.timed else 0.0
-            planned = heats(entries, self.dataset, self.task, self.base, limit, self.budget.steps, self.workers)
+            pace = Stopwatch(self.dataset, self.task, self.base).step_seconds
+            per_epoch = epoch_steps(self.dataset, self.base)
+            planned = heats(entries, pace, per_epoch, limit, self.budget.steps, self.workers)
             reasons = {entry.model: entry.counted.reason for entry in entries if entry.counted.reason}
             return {"heats": [asdict(heat) for heat in planned], "reasons": reasons}
 
