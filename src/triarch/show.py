@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from triarch.core.results import Choice, Forecast, Listing, Predictions
+from triarch.core.findings import Effect
+from triarch.core.results import Choice, Forecast, Listing, Metric, Predictions
 
 
 def show(result: Any) -> None:
@@ -42,6 +43,11 @@ def _show_choice(console: Console, choice: Choice) -> None:
     baselines = [{"baseline": one.name, "score": one.score, "seconds": one.seconds} for one in choice.baselines]
     console.print(_table(baselines))
     console.print(choice.verdict.text, markup=False)
+    for reason in choice.reasons:
+        if reason.told:
+            console.print(f"· {reason.statement}", markup=False)
+    if choice.robustness:
+        console.print(_table([_borne(one, choice.metric) for one in choice.robustness]))
     if choice.verdict.kind != "network" and choice.verdict.baseline:
         console.print(f"\n{choice.verdict.baseline.code}\n", markup=False)
     console.print(
@@ -49,6 +55,13 @@ def _show_choice(console: Console, choice: Choice) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _borne(one: Effect, metric: Metric) -> dict[str, Any]:
+    return {
+        "model": one.model, "disturbed by": one.name, metric.name: one.score, "difference": one.difference,
+        "interval": one.interval,
+    }  # fmt: skip
 
 
 def _table(rows: list[dict[str, Any]], skip: tuple[str, ...] = ()) -> Table:

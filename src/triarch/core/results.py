@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from triarch.core.findings import Effect, Quality, Reason
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -206,6 +208,8 @@ class Candidate:
     """One architecture/size in a race; scores are on the select split.
 
     Attributes:
+        calibration_error: of a finalist, the mean of its seeds on select: the expected one of class probabilities, or
+            how far the share of values below a quantile is from its level.
         on_front: no other that raced is at least as good in score, latency, artifact and memory, and better in one.
     """
 
@@ -223,6 +227,7 @@ class Candidate:
     trials: int = 0
     seeds: int = 0
     on_front: bool = False
+    calibration_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -255,43 +260,6 @@ class Limit:
     limit: float
     measured: float | None
     kept: bool | None
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """How one class is answered; None where there is nothing to divide by."""
-
-    name: str
-    items: int
-    recall: float | None
-    precision: float | None
-    f1: float | None
-
-
-@dataclass(frozen=True)
-class CalibrationBin:
-    """The items whose answer was given a probability above `low` and up to `high`; `confidence` is its mean."""
-
-    low: float
-    high: float
-    items: int
-    confidence: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How a classifier answers, class by class.
-
-    Attributes:
-        confusion: items by class (rows) and answer (columns).
-        calibration_error: the expected one over `bins`, which leave empty ones out.
-    """
-
-    classes: list[ClassScore]
-    confusion: list[list[int]]
-    calibration_error: float
-    bins: list[CalibrationBin]
 
 
 @dataclass(frozen=True)
@@ -332,6 +300,8 @@ class Choice:
 
     Attributes:
         artifact: its folder; None where no network keeps the limits.
+        reasons, robustness: of the verdict's model and the runner-up, as far as there was time to measure them; the
+            latter on items that are disturbed as items in use may be.
     """
 
     task: str
@@ -349,6 +319,8 @@ class Choice:
     machine: dict[str, Any]
     data: str = ""
     notes: list[str] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+    robustness: list[Effect] = field(default_factory=list)
 
     @property
     def best(self) -> Candidate:
@@ -377,7 +349,8 @@ def _row(one: Candidate) -> dict[str, Any]:
         "model": one.model, "family": one.family, "score": one.score, "low": low, "high": high, "status": one.status,
         "reason": one.reason, "on_front": one.on_front, "params": one.params, "macs": one.macs,
         "latency_p50_ms": p50, "latency_p95_ms": p95, "peak_memory_bytes": one.peak_memory_bytes,
-        "artifact_bytes": one.artifact_bytes, "trials": one.trials, "seeds": one.seeds,
+        "artifact_bytes": one.artifact_bytes, "calibration_error": one.calibration_error, "trials": one.trials,
+        "seeds": one.seeds,
     }  # fmt: skip
 
 

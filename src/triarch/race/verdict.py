@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from triarch.core.budget import Costs
 from triarch.core.errors import InputError
+from triarch.core.findings import Quality
 from triarch.core.machine import computing
-from triarch.core.results import BaselineScore, BestBaseline, Limit, Metric, Quality, Verdict
+from triarch.core.results import BaselineScore, BestBaseline, Limit, Metric, Verdict
 from triarch.measure.classes import quality
 from triarch.measure.statistics import Difference, paired_difference, score_interval
 from triarch.measure.statistics import score as mean_score
