@@ -7,6 +7,9 @@ from functools import partial
 import numpy as np
 import pytest
 
+import triarch
+import triarch.race.reasons as module
+from race.races import tiny
 from triarch.core.findings import Effect
 from triarch.core.results import Metric
 from triarch.data.augment.series import jitter
@@ -150,19 +153,22 @@ def test_items_fit_the_time():
     assert _items(replace(plan, confirm=5_000, closing=0.0), 1.0, 12) == 500
 
 
-@pytest.mark.parametrize("data", ["digits", "languages", "japanese-vowels", "co2"])
-def test_every_change_leaves_items_that_a_network_takes(data):
-    dataset = prepare(open_source(data))
-    task = tasks.infer(dataset.spec)
-    rows = dataset.rows("confirm")[:20]
-    kept = list(dataset.batches(rows))
-    changes = [*ablations(dataset), *disturbances(dataset)]
-    assert len({change.name for change in changes}) == len(changes) >= 5
-    assert all(change.uses and change.act for change in ablations(dataset))
-    for change in changes:
-        (batch,), (again,) = change.batches(kept, 0), change.batches(kept, 0)
-        assert batch.input.equal(again.input)
-        assert batch.items.equal(kept[0].items)
-        assert batch.input.dtype == kept[0].input.dtype
-        assert not (batch.input.shape == kept[0].input.shape and batch.input.equal(kept[0].input)), change.name
-        assert task.prepare(batch).input.isfinite().all()
+def test_a_race_tells_them_and_gone_on_with_tells_the_same(tmp_path):
+    folder = tmp_path / "a"
+    choice = triarch.choose(tiny(tmp_path), steps=20, models="plain/nano,encoder/nano", seed=0, out=folder)
+    raced = {"plain/nano", "encoder/nano"}
+    assert {(one.kind, one.model) for one in choice.reasons} >= {("order", model) for model in raced}
+    assert {one.model for one in choice.robustness} == raced
+    assert all(low <= one.difference <= high for one in choice.robustness for low, high in [one.interval])
+    assert all(one.calibration_error is not None for one in choice.candidates if one.seeds)
+    before = (folder / "run" / "records.jsonl").read_bytes()
+    again = triarch.choose(resume=folder)
+    assert (again.reasons, again.robustness) == (choice.reasons, choice.robustness)
+    assert (folder / "run" / "records.jsonl").read_bytes() == before
+
+
+def test_without_time_nothing_is_told_but_that(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_items", lambda *_: 0)
+    choice = triarch.choose(tiny(tmp_path), steps=10, models="plain/nano", seed=0, out=tmp_path / "a")
+    assert choice.reasons == choice.robustness == []
+    assert choice.notes[-1] == "there was no time to measure: what the finalists use and what they bear"
