@@ -8,8 +8,8 @@ import numpy as np
 
 from replay_table import FINALS, Rung, Table
 from strategies import Key, Purse
-from triarch.core.errors import InputError
 from triarch.core.choice import Candidate
+from triarch.core.errors import InputError
 from triarch.models import registry
 from triarch.race.candidates import Entry
 from triarch.race.halving import Finalist, Halving

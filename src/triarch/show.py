@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from triarch.core.choice import Choice
-from triarch.core.results import Forecast, Listing, Predictions
+from triarch.core.findings import Effect, Reason
+from triarch.core.results import Forecast, Listing, Metric, Predictions
 
 
 def show(result: Any) -> None:
@@ -43,6 +44,10 @@ def _show_choice(console: Console, choice: Choice) -> None:
     baselines = [{"baseline": one.name, "score": one.score, "seconds": one.seconds} for one in choice.baselines]
     console.print(_table(baselines))
     console.print(choice.verdict.text, markup=False)
+    for reason in _main(choice.reasons):
+        console.print(f"· {reason.statement}", markup=False)
+    if choice.robustness:
+        console.print(_table([_borne(one, choice.metric) for one in choice.robustness]))
     if choice.verdict.kind != "network" and choice.verdict.baseline:
         console.print(f"\n{choice.verdict.baseline.code}\n", markup=False)
     console.print(
@@ -50,6 +55,21 @@ def _show_choice(console: Console, choice: Choice) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _main(reasons: list[Reason]) -> list[Reason]:
+    """Those for a short account: of the channels of a model only the one that tells most; the report has all."""
+    told = [one for one in reasons if one.told]
+    channels = sorted((one for one in told if one.kind == "channel"), key=lambda one: abs(one.difference))
+    most = {one.model: one for one in channels}
+    return [one for one in told if one.kind != "channel" or one is most[one.model]]
+
+
+def _borne(one: Effect, metric: Metric) -> dict[str, Any]:
+    return {
+        "model": one.model, "disturbed by": one.name, metric.name: one.score, "difference": one.difference,
+        "interval": one.interval,
+    }  # fmt: skip
 
 
 def _table(rows: list[dict[str, Any]], skip: tuple[str, ...] = ()) -> Table:

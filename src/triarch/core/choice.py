@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from triarch.core.findings import Effect, Reason
 from triarch.core.results import Interval, Latency, Metric
 from triarch.core.verdict import Verdict
 
@@ -28,6 +29,8 @@ class Candidate:
     """One architecture/size in a race; scores are on the select split.
 
     Attributes:
+        calibration_error: of a finalist, the mean of its seeds on select: the expected one of class probabilities, or
+            how far the share of values below a quantile is from its level.
         on_front: no other that raced is at least as good in score, latency, artifact and memory, and better in one.
     """
 
@@ -45,6 +48,7 @@ class Candidate:
     trials: int = 0
     seeds: int = 0
     on_front: bool = False
+    calibration_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Choice:
 
     Attributes:
         artifact: its folder; None where no network keeps the limits.
+        reasons, robustness: of the verdict's model and the runner-up, as far as there was time to measure them; the
+            latter on items that are disturbed as items in use may be.
     """
 
     task: str
@@ -70,6 +76,8 @@ class Choice:
     machine: dict[str, Any]
     data: str = ""
     notes: list[str] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+    robustness: list[Effect] = field(default_factory=list)
 
     @property
     def best(self) -> Candidate:
@@ -98,5 +106,6 @@ def _row(one: Candidate) -> dict[str, Any]:
         "model": one.model, "family": one.family, "score": one.score, "low": low, "high": high, "status": one.status,
         "reason": one.reason, "on_front": one.on_front, "params": one.params, "macs": one.macs,
         "latency_p50_ms": p50, "latency_p95_ms": p95, "peak_memory_bytes": one.peak_memory_bytes,
-        "artifact_bytes": one.artifact_bytes, "trials": one.trials, "seeds": one.seeds,
+        "artifact_bytes": one.artifact_bytes, "calibration_error": one.calibration_error, "trials": one.trials,
+        "seeds": one.seeds,
     }  # fmt: skip

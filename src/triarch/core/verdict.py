@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from triarch.core.findings import Quality
 from triarch.core.results import Interval
 
 
@@ -66,43 +67,6 @@ class Limit:
     limit: float
     measured: float | None
     kept: bool | None
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """How one class is answered; None where there is nothing to divide by."""
-
-    name: str
-    items: int
-    recall: float | None
-    precision: float | None
-    f1: float | None
-
-
-@dataclass(frozen=True)
-class CalibrationBin:
-    """The items whose answer was given a probability above `low` and up to `high`; `confidence` is its mean."""
-
-    low: float
-    high: float
-    items: int
-    confidence: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How a classifier answers, class by class.
-
-    Attributes:
-        confusion: items by class (rows) and answer (columns).
-        calibration_error: the expected one over `bins`, which leave empty ones out.
-    """
-
-    classes: list[ClassScore]
-    confusion: list[list[int]]
-    calibration_error: float
-    bins: list[CalibrationBin]
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from triarch.race.options import Options
 from triarch.race.outlook import outlooks
 from triarch.race.plan import BASELINES, MEASURING, PROBING, Finals, Heat
 from triarch.race.race import Race, trial_key
+from triarch.race.reasons import reasons
 from triarch.race.report import MISTAKES, Mistake, report
 from triarch.race.verdict import Opened, baseline_values, judge, ranking
 from triarch.ship.deliver import Measured, deliver
@@ -81,6 +82,7 @@ def run(
     mark_front(candidates, race.task.primary)
     verdict = replace(verdict, front=[one.model for one in candidates if one.on_front])
     race.once("verdict", lambda: as_json(verdict))
+    why = reasons(race, finals, verdict, plan)
     choice = Choice(
         task=race.task.name,
         metric=race.task.primary,
@@ -96,7 +98,9 @@ def run(
         threads=race.base.threads,
         machine=asdict(this_machine()),
         data=race.dataset.spec.name,
-        notes=[*race.dataset.source.notes, *race.dataset.variations, *options.notes(), *_cuts(race, plan)],
+        notes=[*race.dataset.source.notes, *race.dataset.variations, *options.notes(), *_cuts(race, plan), *why.notes],
+        reasons=why.reasons,
+        robustness=why.robustness,
     )
     card = _card(race)
     mistakes = _mistakes(race.dataset, winner)
@@ -187,6 +191,7 @@ def _note(
         if done:
             counted.score, counted.interval = _pooled(race, done, plan)
             counted.seeds = len(done)
+            counted.calibration_error = float(np.mean([result["calibration_error"] for result in done]))
             place = {verdict.model: "winner", verdict.runner_up: "runner-up"}
             counted.status = place.get(entry.model, "finalist")
             counted.reason = f"the best {counted.family}"

@@ -20,6 +20,7 @@ from triarch.training.recipe import Recipe
 from triarch.training.start import step_seconds, useful_threads
 
 BASELINES, MEASURING = 0.15, 0.05
+EXPLAINING, LONGEST_EXPLAINING = 0.04, 15.0
 PROBING = 3.0  # seconds until the process that measures costs has begun and told something
 HALVING = 0.45
 SCREENING = 1 / 3
@@ -36,8 +37,13 @@ MODELS_BY_STEPS = 3
 
 
 def reserve(budget: Budget) -> float:
-    """Seconds kept for the end: measuring the finalists, confirm, artifact, report."""
-    return min(0.2 * budget.seconds, 3.0 + 0.01 * budget.seconds) + measuring(budget)
+    """Seconds kept for the end: measuring the finalists, confirm, reasons, artifact, report."""
+    return min(0.2 * budget.seconds, 3.0 + 0.01 * budget.seconds) + measuring(budget) + explaining(budget)
+
+
+def explaining(budget: Budget) -> float:
+    """Of them the seconds in which it is measured what the finalists use and what they bear."""
+    return min(EXPLAINING * budget.seconds, LONGEST_EXPLAINING)
 
 
 def measuring(budget: Budget) -> float:

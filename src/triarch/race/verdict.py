@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from triarch.core.budget import Costs
 from triarch.core.choice import BaselineScore
 from triarch.core.errors import InputError
+from triarch.core.findings import Quality
 from triarch.core.machine import computing
 from triarch.core.results import Metric
-from triarch.core.verdict import BestBaseline, Limit, Quality, Settling, Verdict
+from triarch.core.verdict import BestBaseline, Limit, Settling, Verdict
 from triarch.measure.classes import quality
 from triarch.measure.comparison import Comparison, Difference, compare
 from triarch.measure.statistics import score as mean_score

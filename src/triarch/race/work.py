@@ -14,9 +14,12 @@ from safetensors.torch import save as save_tensors
 
 from triarch.core.files import write_bytes
 from triarch.data.dataset import Dataset
+from triarch.measure.calibration import of_classes, of_quantiles
 from triarch.measure.statistics import score_interval
 from triarch.race.trial import Trial
+from triarch.tasks.forecast import QUANTILES
 from triarch.tasks.task import Task
+from triarch.training.evaluate import Scores
 from triarch.training.loop import Diverged, Trainer
 from triarch.training.recipe import Recipe
 from triarch.training.start import finished
@@ -151,9 +154,15 @@ class Workshop:
         done = {
             "score": scores.score(metric), "loss": scores.mean("loss"), "steps": trial.trainer.step, "status": "",
             "values": scores.metrics[metric.name].tolist(),
+            "calibration_error": self._calibration_error(scores),
             "recipe": finished(trial.trainer).model_dump(mode="json"),
         }  # fmt: skip
         return result | done | _cut(piece, trial)
+
+    def _calibration_error(self, scores: Scores) -> float:
+        if self.dataset.spec.target.kind == "future":
+            return of_quantiles(scores.targets, scores.answers, QUANTILES)
+        return of_classes(scores.targets, scores.answers)
 
     def _curve_is_cheap(self, piece: Piece, items: int, evaluation: float | None) -> bool:
         """Whether the points of a learning curve take little beside the training; by count where steps are given."""
