@@ -36,6 +36,8 @@ from triarch.race.verdict import Opened, baseline_values, judge, ranking
 from triarch.ship.deliver import Measured, deliver
 from triarch.training.recipe import Recipe, to_yaml
 
+BUSY = 0.85  # of a processor: with less, other work took it
+
 
 def run(
     race: Race, entries: Sequence[Entry], allowed: list[Entry], options: Options, looked: dict[str, float] | None
@@ -98,7 +100,14 @@ def run(
         threads=race.base.threads,
         machine=asdict(this_machine()),
         data=race.dataset.spec.name,
-        notes=[*race.dataset.source.notes, *race.dataset.variations, *options.notes(), *_cuts(race, plan), *why.notes],
+        notes=[
+            *race.dataset.source.notes,
+            *race.dataset.variations,
+            *options.notes(),
+            *_cuts(race, plan),
+            *_busy(race),
+            *why.notes,
+        ],
         reasons=why.reasons,
         robustness=why.robustness,
     )
@@ -234,6 +243,20 @@ def _cuts(race: Race, plan: Finals) -> list[str]:
         f"{size:,} of {len(race.rows(split)):,} items of {split}, drawn by lot, were evaluated"
         for split, size in sizes.items()
         if size < len(race.rows(split))
+    ]
+
+
+def _busy(race: Race) -> list[str]:
+    """Says where the finals had unequal or little processor time in equal seconds."""
+    finals = [record for record in race.ledger if record.key.startswith("final/") and record.cpu_seconds is not None]
+    if not finals or not race.budget.timed:
+        return []
+    parts = [(record.cpu_seconds or 0.0) / record.seconds for record in finals]
+    if min(parts) >= BUSY:
+        return []
+    return [
+        f"the machine was busy with other work: finals had from {min(parts):.0%} to {max(parts):.0%} of a processor in"
+        " equal seconds, so that scores are lower, and less comparable, than they could be"
     ]
 
 

@@ -262,8 +262,8 @@ class Race:
     def _do(self, pieces: Iterable[Piece]) -> None:
         """Do those pieces that are not done yet, and record each as soon as it is."""
         missing = (piece for piece in pieces if not self._is_done(piece))
-        for piece, result, seconds in self.crew.results(missing):
-            self.ledger.append(Record(piece.key, result, seconds, self.elapsed, self.base.threads))
+        for piece, result, seconds, cpu_seconds in self.crew.results(missing):
+            self.ledger.append(Record(piece.key, result, seconds, self.elapsed, self.base.threads, cpu_seconds))
             self._steps_done += piece.steps or 0
 
     def _is_done(self, piece: Piece) -> bool:
