@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from triarch.core.timing import Foretold as Foretold
+from triarch.core.timing import Latency as Latency
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -28,14 +31,6 @@ class Metric:
     def gain(self, value: float) -> float:
         """The value, turned so that higher is better."""
         return value if self.direction == "max" else -value
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Milliseconds from raw input to decoded answer, batch 1."""
-
-    p50: float
-    p95: float
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,8 @@ class Description:
 
     Attributes:
         macs: multiply–adds of an answer; `training_macs` forth and back.
-        latency_ms: None where the machine was too busy to measure it.
+        latency_ms: marked where the machine was too busy to measure it.
+        foretold_ms: where it was, if this machine is calibrated; or right after a calibration.
         training_memory_bytes: the peak of a step with AdamW on a batch of `batch_size`, foretold: weights, gradients,
             two moments, and what is held for the way back.
         state_bytes: what a causal model remembers of the item; None where it is not causal as it is.
@@ -88,6 +84,7 @@ class Description:
     artifact_bytes: int
     threads: int
     settings: dict[str, Any]
+    foretold_ms: Foretold | None = None
 
 
 @dataclass(frozen=True)
