@@ -5,8 +5,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from triarch.core.spec import reference
+from triarch.core.types import Batch
 from triarch.measure.count import macs, params, training_macs, weight_bytes
+from triarch.measure.operators import is_opaque
 from triarch.measure.weightless import weightless
+from triarch.model import build
+from triarch.models import registry
+from triarch.tasks.classify import Classify
 
 B, T, D = 2, 64, 128
 
@@ -86,6 +92,43 @@ def test_the_fast_path_of_an_encoder_is_counted():
 def test_an_operator_that_hides_its_work_is_refused():
     with pytest.raises(ValueError, match="_fft_r2c cannot be counted"):
         macs(nn.Identity(), lambda: torch.fft.rfft(torch.randn(8)))
+
+
+OPAQUE = (
+    "mkldnn_rnn_layer", "mkldnn_rnn_layer_backward", "_thnn_fused_lstm_cell", "_thnn_fused_gru_cell", "_cudnn_rnn",
+    "_native_multi_head_attention", "_scaled_dot_product_fused_attention_overrideable", "mkldnn_linear",
+    "mkldnn_convolution", "slow_conv_dilated2d", "_trilinear", "_cdist_forward", "_fft_r2c", "_fft_c2c", "linalg_qr",
+    "_linalg_solve_ex", "linalg_inv_ex", "_linalg_svd", "_linalg_eigh", "linalg_matrix_exp", "_int_mm", "vdot",
+)  # fmt: skip
+CLEAR = (
+    "mm",
+    "addmm",
+    "bmm",
+    "convolution",
+    "linear",
+    "matmul",
+    "lgamma",
+    "add",
+    "linalg_vector_norm",
+    "upsample_linear1d",
+)
+
+
+@pytest.mark.parametrize(("names", "opaque"), [(OPAQUE, True), (CLEAR, False)])
+def test_costly_operators_are_known_by_their_names(names, opaque):
+    for name in names:
+        packet = getattr(torch.ops.aten, name)
+        assert is_opaque(getattr(packet, packet.overloads()[0])) == opaque, name
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names() if "text" in registry.find(name).modalities])
+def test_padding_costs_what_steps_cost(name):
+    """What is padded is computed like the rest, so that a mask changes no count."""
+    spec = reference("text")
+    with torch.device("meta"):
+        model = build(name, "nano", Classify(), spec)
+        x, mask = torch.empty(3, *spec.shape, dtype=torch.long), torch.ones(3, *spec.shape, dtype=torch.bool)
+    assert macs(model, lambda: model(Batch(x, mask))) == macs(model, lambda: model(Batch(x))) > 0
 
 
 def training(make, *shape, wanted=True):

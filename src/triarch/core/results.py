@@ -28,10 +28,32 @@ class Metric:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds from raw input to decoded answer, batch 1."""
+    """Milliseconds from raw input to decoded answer, batch 1.
+
+    Attributes:
+        cpu: the process's CPU time, all threads together.
+        spread: how far the medians of its blocks lie apart, as a part of `p50`.
+        busy: the machine had other work all the while, and on a quiet one it is quicker.
+    """
 
     p50: float
     p95: float
+    cpu: float | None = None
+    spread: float | None = None
+    busy: bool = False
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """A latency that was not measured, but told from what a model computes and what that costs on this machine.
+
+    Attributes:
+        p50: milliseconds of the network alone, without what comes before and after it.
+        error: how far off that is on average for an architecture that took no part in the calibration; 0.1 is 10%.
+    """
+
+    p50: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -63,7 +85,8 @@ class Description:
 
     Attributes:
         macs: multiply–adds of an answer; `training_macs` forth and back.
-        latency_ms: None where the machine was too busy to measure it.
+        latency_ms: marked where the machine was too busy to measure it.
+        foretold_ms: where it was, if this machine is calibrated; or right after a calibration.
         training_memory_bytes: the peak of a step with AdamW on a batch of `batch_size`, foretold: weights, gradients,
             two moments, and what is held for the way back.
         state_bytes: what a causal model remembers of the item; None where it is not causal as it is.
@@ -84,6 +107,7 @@ class Description:
     artifact_bytes: int
     threads: int
     settings: dict[str, Any]
+    foretold_ms: Foretold | None = None
 
 
 @dataclass(frozen=True)

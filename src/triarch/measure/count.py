@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from triarch.measure.kernels import Kernels
-from triarch.measure.operators import FORMULAS, OPAQUE
+from triarch.measure.operators import FORMULAS, is_opaque
 
 
 class _Refuse(TorchDispatchMode):
@@ -23,8 +23,8 @@ class _Refuse(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        name = func._schema.name.partition("::")[2]
-        if name in OPAQUE:
+        if is_opaque(func):
+            name = func._schema.name.partition("::")[2]
             raise ValueError(f"the multiply–adds of {name} cannot be counted")
         return func(*args, **(kwargs or {}))
 

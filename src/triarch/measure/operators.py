@@ -5,23 +5,33 @@ A depthwise convolution on the way back, for one, it counts as if its channels m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from math import prod
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import flop_registry
 
 from triarch.measure.kernels import Shape, attention_macs
 
 aten = torch.ops.aten
 
-# Operators that hide multiply–adds and have no formula: if one of these is met, a count would silently miss it.
-OPAQUE = (
-    "mkldnn_rnn_layer", "mkldnn_rnn_layer_backward", "_thnn_fused_lstm_cell", "_thnn_fused_gru_cell", "_cudnn_rnn",
-    "_native_multi_head_attention", "_scaled_dot_product_fused_attention_overrideable", "_flash_attention_forward",
-    "mkldnn_linear", "mkldnn_convolution", "_trilinear", "_cdist_forward", "_fft_r2c", "_fft_c2c", "_fft_c2r",
-    "linalg_qr", "_linalg_solve_ex", "linalg_inv_ex", "_linalg_svd", "_linalg_eigh", "linalg_matrix_exp",
-)  # fmt: skip
+# Words in the names of operators that hide multiply–adds: without a formula one of them would count as nothing.
+COSTLY = re.compile(
+    r"(^|_)((add|b)?mm|baddbmm|addb?mv|v?dot|matmul|linear|conv\w*|s?rnn|lstm|gru|attention|multi_head|linalg|fft|cdist"
+    r"|(tri|bi)linear|cholesky|lstsq|svd|eigh?|qr|geqrf|ormqr|encoder)(_|$)"
+)
+# Of linear algebra, but no products.
+NORMS = ("linalg_vector_norm", "linalg__powsum", "linalg_cross")
+
+
+def is_opaque(operator: Any) -> bool:
+    """Whether `operator` is known to be costly by its name, and nobody knows how to count it."""
+    name = operator._schema.name.partition("::")[2].rstrip("_")
+    if not COSTLY.search(name) or name in NORMS or operator.overloadpacket in COUNTED:
+        return False
+    return not operator.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd)
 
 
 def _attention(query: Shape, key: Shape, value: Shape, *others: Any) -> int:
@@ -74,3 +84,4 @@ MACS: dict[Any, Callable[..., int]] = {
 }
 # As torch's counter takes them: it counts operations, two for a multiply–add.
 FORMULAS = {operator: _operations(macs) for operator, macs in MACS.items()}
+COUNTED = {*flop_registry, *MACS}

@@ -79,7 +79,8 @@ def measure_untrained(race: Race, entries: Sequence[Entry]) -> None:
 def note(entry: Entry, reading: Reading | Costs) -> None:
     """Write what was measured into a candidate."""
     counted = entry.counted
-    counted.latency_ms = reading.latency_ms or counted.latency_ms
+    latency = reading.quiet_ms if isinstance(reading, Reading) else reading.latency_ms
+    counted.latency_ms = latency or counted.latency_ms
     counted.peak_memory_bytes = reading.peak_memory_bytes or counted.peak_memory_bytes
     counted.artifact_bytes = reading.artifact_bytes or counted.artifact_bytes
 
@@ -154,7 +155,7 @@ def _finished(
             readings = measure_apart(places, race.base.threads, max(1.0, left), timed)
             for model in waiting:
                 if read := readings.get(folders[model]):
-                    peak, latency = read.peak_memory_bytes, read.latency_ms
+                    peak, latency = read.peak_memory_bytes, read.quiet_ms
                     known[model] = replace(known[model], peak_memory_bytes=peak, latency_ms=latency)
             waiting = [model for model in waiting if race.budget.unknown_in(known[model])]
         shutil.rmtree(race.run / "finished")

@@ -24,11 +24,16 @@ from triarch.ship.artifact import golden, load
 
 @dataclass(frozen=True)
 class Reading:
-    """What one artifact costs here; latency is None where it could not be measured."""
+    """What one artifact costs here; latency is None where there was no time for it."""
 
     latency_ms: Latency | None
     peak_memory_bytes: int
     artifact_bytes: int
+
+    @property
+    def quiet_ms(self) -> Latency | None:
+        """The latency; None where the machine was too busy for it to count."""
+        return None if self.latency_ms is None or self.latency_ms.busy else self.latency_ms
 
 
 def measure(folder: Path, threads: int, limit: float | None = None, timed: bool = True) -> Reading:

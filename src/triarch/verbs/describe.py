@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 def describe(
-    model: str, *, data: Any = None, modality: str | None = None, batch_size: int = 64, threads: int = 1
-) -> Description:
+    model: str, *, data: Any = None, modality: str | None = None, batch_size: int = 64, threads: int = 1,
+    calibrate: bool = False,
+) -> Description:  # fmt: skip
     """Show what a model is and what it costs here.
 
     Args:
@@ -24,6 +25,8 @@ def describe(
         modality: of the nominal set: image, text or series.
         batch_size: items of the training step whose memory is told.
         threads: threads inside an operation.
+        calibrate: first time for about a minute what operators cost here; kept, so that latencies can be foretold later
+            where the machine is too busy to measure them.
     """
     from dataclasses import asdict, replace
     from pathlib import Path
@@ -33,6 +36,7 @@ def describe(
 
     from triarch.core.errors import InputError, near
     from triarch.core.machine import computing
+    from triarch.core.progress import progress
     from triarch.core.spec import MODALITIES, reference
     from triarch.data.dataset import prepare
     from triarch.data.nominal import nominal_source
@@ -42,6 +46,7 @@ def describe(
     from triarch.model import build
     from triarch.models import registry
     from triarch.ship.artifact import Artifact, golden, load, new_config, save
+    from triarch.ship.calibration import foretold, learn
     from triarch.ship.probe import measure_apart
     from triarch.tasks import registry as tasks
 
@@ -73,6 +78,9 @@ def describe(
         one = artifact.task.prepare(collate(artifact.preprocessor.encode(golden(folder)[0][:1])))
         batch = one.to("meta")
         reading = measure_apart([folder], threads)[folder]
+    if calibrate:
+        with progress("calibrating") as reporter:
+            learn(threads, reporter.update)
     step_macs, step_peak = _training_step(empty, artifact.task, config.spec, batch, batch_size)
     return Description(
         model=config.model,
@@ -90,6 +98,7 @@ def describe(
         artifact_bytes=reading.artifact_bytes,
         threads=threads,
         settings=asdict(found.configure(config.size, config.settings)),
+        foretold_ms=foretold(empty, one, threads) if calibrate or reading.quiet_ms is None else None,
     )
 
 
