@@ -8,6 +8,7 @@ recurrent neural networks" (arXiv 1211.5063).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -52,6 +53,13 @@ def squares(network: nn.Module, batch: Batch, both_ends: bool, seed: int = 0) ->
     each = found.double().square().sum(dim=2).numpy()
     lengths = np.full(len(each), each.shape[1]) if batch.mask is None else batch.mask.sum(dim=1).numpy()
     return np.stack([_by_distance(row[:length], len(row), both_ends) for row, length in zip(each, lengths)])
+
+
+def joined(parts: Sequence[Array]) -> Array:
+    """The items of several batches, NaN where one has no such step: (I T)."""
+    longest = max(part.shape[1] for part in parts)
+    widths = [((0, 0), (0, longest - part.shape[1])) for part in parts]
+    return np.concatenate([np.pad(part, width, constant_values=np.nan) for part, width in zip(parts, widths)])
 
 
 def reach(found: Array) -> Array:
