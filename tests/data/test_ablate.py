@@ -77,11 +77,10 @@ def test_gray_is_the_brightness_of_the_raw_image():
     assert torch.allclose(made, bright[:, None].expand(made.shape), atol=1e-5)
 
 
-def test_the_recent_part_is_repeated_in_whole_seasons():
+def test_the_recent_part_is_repeated():
     line = Batch(torch.arange(12.0)[None, :, None])
-    assert repeat_recent(line, 0.5, 4).input.flatten().tolist() == [8, 9, 10, 11] * 3
-    assert repeat_recent(line, 0.25, 4).input.flatten().tolist() == [9, 10, 11] * 4
-    assert repeat_recent(line, 0.4, 1).input.flatten().tolist() == [10, 11, *[7, 8, 9, 10, 11] * 2]
+    assert repeat_recent(line, 4).input.flatten().tolist() == [8, 9, 10, 11] * 3
+    assert repeat_recent(line, 5).input.flatten().tolist() == [10, 11, *[7, 8, 9, 10, 11] * 2]
 
 
 def test_only_the_past_of_the_series_itself_is_changed():

@@ -9,7 +9,7 @@ from torch import nn
 
 from triarch.core.spec import Spec, Target, reference
 from triarch.core.types import Batch
-from triarch.measure.gradient import part_left, reach, squares
+from triarch.measure.gradient import joined, part_left, reach, squares
 from triarch.model import build
 from triarch.tasks.classify import Classify
 
@@ -55,6 +55,14 @@ def test_distance_is_counted_from_each_items_own_end():
     assert np.isnan(found[1, 3:]).all()
     assert not np.isnan(found[1, :3]).any()
     assert reach(found[None]) == pytest.approx(0.5 ** np.arange(12.0), rel=1e-3)
+
+
+def test_batches_of_other_lengths_are_joined():
+    short, long = (squares(Linear(4, 0.5), series(steps), both_ends=False) for steps in (5, 9))
+    found = joined([short, long])
+    assert found.shape == (16, 9)
+    assert np.isnan(found[:8, 5:]).all()
+    assert reach(found[None]) == pytest.approx(0.5 ** np.arange(9.0), rel=1e-3)
 
 
 def test_both_ends_meet_in_the_middle():

@@ -1,10 +1,13 @@
 """What the items of each kind of data are put to."""
 
+from dataclasses import replace
+
 import pytest
 
+from triarch.core.spec import Future
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
-from triarch.race.changes import ablations, disturbances
+from triarch.race.changes import _contexts, ablations, disturbances
 from triarch.tasks import registry as tasks
 
 
@@ -33,6 +36,16 @@ def test_many_channels_go_in_groups_and_gray_is_for_colours():
         *(f"without channel {number}" for number in (8, 9, 10, 11)),
     ]
     assert "in gray" not in [one.name for one in ablations(prepare(open_source("digits")))]
+
+
+def test_the_context_of_a_forecast_is_shortened_to_whole_seasons():
+    names = [one.name for one in ablations(prepare(open_source("co2"))) if one.kind == "context"]
+    assert names == ["last 52 of 156 steps only"]
+    whole = Future(8, 160, season=20)
+    assert _contexts(whole) == [80, 40]
+    assert _contexts(replace(whole, season=1)) == [80, 40]
+    assert _contexts(replace(whole, season=50)) == [50]
+    assert _contexts(replace(whole, season=100)) == []
 
 
 def test_gaps_are_filled_as_the_reader_was_asked_to():

@@ -85,13 +85,11 @@ def gray(batch: Batch, mean: Sequence[float], std: Sequence[float]) -> Batch:
     return replace(batch, input=(bright - middle) / spread)
 
 
-def repeat_recent(batch: Batch, share: float, season: int) -> Batch:
-    """Series whose last `share`, whole seasons of it where there are any, is repeated in place of what is older."""
+def repeat_recent(batch: Batch, steps: int) -> Batch:
+    """Series whose last `steps` are repeated in place of what is older."""
     last = batch.input.shape[1] - 1
-    kept = max(1, round(share * (last + 1)))
-    kept = kept // season * season or kept
     back = torch.arange(last, -1, -1)
-    return replace(batch, input=batch.input[:, last - back % kept])
+    return replace(batch, input=batch.input[:, last - back % steps])
 
 
 def of_the_past(batch: Batch, random: Generator, change: Change, lookback: int) -> Batch:

@@ -8,6 +8,7 @@ recurrent neural networks" (arXiv 1211.5063).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -54,25 +55,32 @@ def squares(network: nn.Module, batch: Batch, both_ends: bool, seed: int = 0) ->
     return np.stack([_by_distance(row[:length], len(row), both_ends) for row, length in zip(each, lengths)])
 
 
+def joined(parts: Sequence[Array]) -> Array:
+    """The items of several batches, NaN where one has no such step: (I T)."""
+    longest = max(part.shape[1] for part in parts)
+    widths = [((0, 0), (0, longest - part.shape[1])) for part in parts]
+    return np.concatenate([np.pad(part, width, constant_values=np.nan) for part, width in zip(parts, widths)])
+
+
 def reach(found: Array) -> Array:
     """The root mean square over seeds and items (S I T) at each distance, as a part of its largest: (T).
 
     NaN where no item is so long.
     """
-    return _reach(*_sums(found))
+    return _reach(np.nansum(found, axis=(0, 1)), (~np.isnan(found)).sum(axis=(0, 1)).astype(float))
 
 
 def part_left(found: Array, distance: int, seed: int = 0) -> tuple[float, Interval]:
     """What `reach` is at a distance, with its 95% interval: a bootstrap over seeds and then items (S I T)."""
-    value, there = np.nan_to_num(found), ~np.isnan(found)
     random = np.random.default_rng(seed)
-    seeds, items = found.shape[:2]
-    made = np.empty(RESAMPLES)
-    for number in range(RESAMPLES):
-        chosen = random.multinomial(seeds, np.full(seeds, 1 / seeds)).astype(float)
-        weight = random.multinomial(items, np.full(items, 1 / items)).astype(float)
-        sums = (np.einsum("s,i,sit->t", chosen, weight, part, optimize=True) for part in (value, there))
-        made[number] = _reach(*sums)[distance]
+    chosen, weight = (
+        random.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(float) for count in found.shape[:2]
+    )
+    total, count = (
+        sum(chosen[:, number, None] * (weight @ part[number]) for number in range(len(part)))
+        for part in (np.nan_to_num(found), (~np.isnan(found)).astype(float))
+    )
+    made = _reach(total, count)[:, distance]
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.nanpercentile(made, (tail, 100 - tail))
     return float(reach(found)[distance]), (float(low), float(high))
@@ -110,12 +118,9 @@ def _by_distance(row: Array, room: int, both_ends: bool) -> Array:
     return made
 
 
-def _sums(found: Array) -> tuple[Array, Array]:
-    return np.nansum(found, axis=(0, 1)), (~np.isnan(found)).sum(axis=(0, 1)).astype(float)
-
-
 def _reach(total: Array, count: Array) -> Array:
-    mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
-    largest = np.nanmax(mean)
-    made: Array = np.sqrt(mean / largest) if largest > 0 else mean
+    """Roots of the means, as parts of the largest along the last dimension."""
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    largest = np.nanmax(mean, axis=-1, keepdims=True)
+    made: Array = np.sqrt(np.divide(mean, largest, out=np.zeros_like(mean), where=largest > 0))
     return made

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator, Philox
 
 from triarch.core.findings import Kind
-from triarch.core.spec import Spec
+from triarch.core.spec import Future, Spec
 from triarch.core.types import Batch
 from triarch.data.ablate import (
     Change,
@@ -146,25 +146,33 @@ def _of_windows(spec: Spec) -> list[Altered]:
     past = partial(of_the_past, lookback=future.lookback)
     made = []
     if future.lookback >= FEWEST_STEPS:
-        made = [
+        made.append(
             Altered(
                 "past shuffled", partial(past, change=shuffle_steps), "order", "the order of the past",
                 "shuffling the steps of the past",
-            ),
-            *(
-                Altered(
-                    f"last {part} of the look-back only",
-                    partial(past, change=always(partial(repeat_recent, share=share, season=future.season))), "context",
-                    f"what is older than the last {part} of the look-back",
-                    f"repeating the last {part} of the look-back in place of what is older",
-                )
-                for part, share in (("half", 0.5), ("quarter", 0.25))
-            ),
-        ]  # fmt: skip
+            )
+        )  # fmt: skip
+    for steps in _contexts(future):
+        recent = always(partial(repeat_recent, steps=steps))
+        act = f"repeating the last {steps} steps in place of what is older"
+        made.append(
+            Altered(
+                f"last {steps} of {future.lookback} steps only", partial(past, change=recent), "context",
+                f"what is older than the last {steps} steps", act,
+            )
+        )  # fmt: skip
     others = [(name, [place]) for place, name in enumerate(future.channels) if place]
     if future.calendar:
         others.append(("the calendar", list(range(len(future.channels), spec.in_channels))))
     return made + [_without(name, places) for name, places in others[:MOST_GROUPS]]
+
+
+def _contexts(future: Future) -> list[int]:
+    """About a half and a quarter of the look-back; in whole seasons, since repeating a part of one would mislead."""
+    wanted = [future.lookback // 2, future.lookback // 4]
+    if future.season > 1:
+        wanted = [max(future.season, steps // future.season * future.season) for steps in wanted]
+    return [steps for steps in dict.fromkeys(wanted) if 0 < steps <= future.lookback // 2]
 
 
 def _channels(count: int) -> list[Altered]:

@@ -19,7 +19,7 @@ from triarch.core.machine import computing
 from triarch.core.results import Interval, Metric
 from triarch.core.verdict import Verdict
 from triarch.data.dataset import Dataset
-from triarch.measure.gradient import part_left, squares
+from triarch.measure.gradient import joined, part_left, squares
 from triarch.model import Model
 from triarch.race.changes import Altered, ablations, disturbances
 from triarch.race.costs import trained
@@ -30,7 +30,7 @@ from triarch.race.robustness import Bench
 from triarch.tasks.task import Task
 
 MOST_ITEMS, FEWEST_ITEMS = 500, 100
-MIDDLE, NEAREST = 64, 4  # items whose gradients are taken; steps below which there is no distance to speak of
+MIDDLE, AT_ONCE, NEAREST = 64, 16, 4  # items whose gradients are taken, so many in a pass; the least distance told
 BEARING = 1.5  # a pass may take so much longer than the longest before
 
 
@@ -144,12 +144,12 @@ def faded(networks: Mapping[str, Sequence[Model]], dataset: Dataset, task: Task,
     distance = (int(np.median(dataset.lengths[rows])) - 1) // 2
     if distance < NEAREST:
         return []
-    batch = task.prepare(dataset.batch(rows))
+    batches = [task.prepare(batch) for batch in dataset.batches(rows, AT_ONCE)]
     made = []
     for model, seeds in networks.items():
         both_ends = not _causal(seeds[0])
-        found = np.stack([squares(network, batch, both_ends, seed) for network in seeds])
-        made.append(Faded(model, distance, both_ends, *part_left(found, distance, seed)))
+        found = [joined([squares(network, batch, both_ends, seed) for batch in batches]) for network in seeds]
+        made.append(Faded(model, distance, both_ends, *part_left(np.stack(found), distance, seed)))
     return made
 
 
