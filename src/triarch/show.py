@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from triarch.core.results import Choice, Forecast, Listing, Predictions
+from triarch.core.scaling import Scaling
 
 
 def show(result: Any) -> None:
@@ -21,6 +22,8 @@ def show(result: Any) -> None:
         console.print(_table(_answers(result), skip=("top", "quantiles")))
     elif isinstance(result, Choice):
         _show_choice(console, result)
+    elif isinstance(result, Scaling):
+        _show_scaling(console, result)
     else:
         rows = [{"": name, "value": value} for name, value in vars(result).items()]
         console.print(_table(rows))
@@ -49,6 +52,20 @@ def _show_choice(console: Console, choice: Choice) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _show_scaling(console: Console, scaling: Scaling) -> None:
+    rows = [
+        {
+            "model": one.model, "examples": one.items, "times run": one.beyond, scaling.metric.name: one.score,
+            "90%": one.score_interval, "loss": one.loss, "90% of it": one.loss_interval, "": "far" if one.far else "",
+        }
+        for one in scaling.prospects
+    ]  # fmt: skip
+    if rows:
+        console.print(_table(rows))
+    console.print(scaling.text, markup=False)
+    console.print(f"runs      {scaling.run}", markup=False, soft_wrap=True)
 
 
 def _table(rows: list[dict[str, Any]], skip: tuple[str, ...] = ()) -> Table:

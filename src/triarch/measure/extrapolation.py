@@ -168,9 +168,13 @@ class Crossing:
 
 
 def crossing(first: Curve, second: Curve, near: float, far: float) -> Crossing:
-    """Where, from `near` to `far` items, the better of two curves changes; draw by draw."""
+    """Where, from `near` to `far` items, the better of two curves changes; draw by draw.
+
+    Draws are paired by lot, since curves that were drawn with the same random numbers would stray together.
+    """
     grid = np.geomspace(near, far, STEPS)
-    ahead = np.stack([second(items) < first(items) for items in grid], axis=1)
+    order = np.random.default_rng(0).permutation(len(second(near)))
+    ahead = np.stack([second(items)[order] < first(items) for items in grid], axis=1)
     below, above = (int(ahead[:, place].mean() > 0.5) for place in (0, -1))
     at_ends = (ahead[:, 0] == bool(below)) & (ahead[:, -1] == bool(above))
     if below == above:
