@@ -35,9 +35,25 @@ def foretold(points):
 
 def test_widening_is_the_rank_that_covers():
     assert widening([]) == 1.0
-    assert widening([0.3, 0.2]) == 1.0
-    assert widening([0.1, 1.7]) == 1.7
+    assert widening([0.5] * 20) == 1.0
     assert widening([float(number) for number in range(1, 101)]) == 91.0
+
+
+def test_few_that_were_held_out_tell_a_spread():
+    assert widening([0.3, 0.2]) == 1.0
+    assert widening([0.1, 1.7]) > 1.7
+    assert widening([1.0, 1.0]) > widening([1.0] * 8) > 1.0
+
+
+def test_widened_intervals_of_normal_errors_cover():
+    """Intervals that claim half of what errors are, 2,000 draws: from 3, from 9 and from 30 held out."""
+    random = np.random.default_rng(0)
+    for many in (3, 9, 30):
+        inside = 0
+        for _ in range(2_000):
+            *held, last = np.abs(2 * random.standard_normal(many + 1)) / 1.645
+            inside += last <= widening(held)
+        assert 0.85 <= inside / 2_000 <= 0.97
 
 
 def test_the_back_test_holds_out_each_amount_from_the_fourth_on():

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, inf
+from math import ceil, inf, sqrt
 
 import numpy as np
+from scipy.stats import norm, t
 
 from triarch.core.results import Interval
 from triarch.measure.powerlaw import EXPONENTS, Array, Draws, Points, draw, fit
@@ -64,11 +65,22 @@ def back_test(points: Points) -> list[HeldOut]:
 
 
 def widening(strayed: Sequence[float]) -> float:
-    """By how much intervals are stretched so that `LEVEL` of those held out lie inside; 1: as they are."""
+    """By how much intervals are stretched so that `LEVEL` of those held out lie inside; 1: as they are.
+
+    Where they are too few for a rank that covers so many, they tell a spread only, which is taken as Student's with one
+    more degree of freedom for what the intervals say of themselves.
+
+    Args:
+        strayed: of each held out, its distance from the forecast in half widths of the interval.
+    """
     if not strayed:
         return 1.0
-    rank = min(len(strayed), ceil((len(strayed) + 1) * LEVEL))
-    return max(1.0, sorted(strayed)[rank - 1])
+    rank = ceil((len(strayed) + 1) * LEVEL)
+    if rank <= len(strayed):
+        return max(1.0, sorted(strayed)[rank - 1])
+    normal = float(norm.ppf((1 + LEVEL) / 2))
+    spread = sqrt((1 + sum((normal * one) ** 2 for one in strayed)) / (1 + len(strayed)))
+    return max(1.0, *strayed, float(t.ppf((1 + LEVEL) / 2, 1 + len(strayed))) * spread / normal)
 
 
 def interval(draws: Array) -> Interval:
