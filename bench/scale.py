@@ -1,7 +1,8 @@
 """Forecasts of `triarch scale` held against runs that took no part: those on the largest amount of data.
 
-    python bench/scale.py languages --models textcnn/nano,lstm/nano,encoder/nano --items 122,245,489,978,1956,3912
-    python bench/scale.py fashion-mnist --models plain/nano,lstm/nano,vit/nano --items 125,250,500,1000,2000
+    python bench/scale.py languages --models textcnn/nano,lstm/nano,encoder/nano --items 122,245,489,978,1956,3912 \\
+        --tried-on 978
+    python bench/scale.py fashion-mnist --models plain/nano,lstm/nano,vit/nano --items 64,125,250,500,1000
     python bench/scale.py --tell
 
 The second set comes from `python bench/data.py fashion-mnist`. Runs are kept in a ledger (`--runs`), go on where they
@@ -39,8 +40,8 @@ from triarch.race.scaling import Cell, Runs, Sized, counted
 from triarch.race.subject import subject
 
 
-def record(data: str, models: list[str], amounts: list[int], seeds: int, folder: Path) -> None:
-    """Run what is not there yet."""
+def record(data: str, models: list[str], amounts: list[int], seeds: int, folder: Path, tried_on: int) -> None:
+    """Run what is not there yet; learning rates are tried on `tried_on` items."""
     options = Options.of({"data": data})
     base = options.recipe()
     with computing(1, 0, flush_denormals=True), deferred() as stop, progress(data) as reporter:
@@ -51,7 +52,7 @@ def record(data: str, models: list[str], amounts: list[int], seeds: int, folder:
         about = {"sizes": [asdict(size) for size in sizes], "amounts": amounts, "metric": asdict(task.primary),
                  "guess": float(-(shares * np.log(shares)).sum()), "select": len(dataset.splits["select"])}  # fmt: skip
         runs.once("about", lambda: about)
-        rates = runs.once("rates", lambda: runs.calibrate(sizes, amounts[len(amounts) // 2]))
+        rates = runs.once("rates", lambda: runs.calibrate(sizes, tried_on))
         for seed in range(seeds):
             for items in amounts:
                 for size in sizes:
@@ -163,13 +164,15 @@ def main() -> None:
     parser.add_argument("data", nargs="?")
     parser.add_argument("--models")
     parser.add_argument("--items")
+    parser.add_argument("--tried-on", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--runs", type=Path, default=Path("scale-runs"))
     parser.add_argument("--tell", action="store_true")
     options = parser.parse_args()
     if options.data:
         amounts = [int(items) for items in options.items.split(",")]
-        record(options.data, options.models.split(","), amounts, options.seeds, options.runs / Path(options.data).stem)
+        folder = options.runs / Path(options.data).stem
+        record(options.data, options.models.split(","), amounts, options.seeds, folder, options.tried_on)
     if options.tell:
         told = tell(sorted(path for path in options.runs.iterdir() if path.is_dir()))
         write_json(RESULTS / "scale.json", told)

@@ -57,8 +57,9 @@ def _show_choice(console: Console, choice: Choice) -> None:
 def _show_scaling(console: Console, scaling: Scaling) -> None:
     rows = [
         {
-            "model": one.model, "examples": one.items, "times run": one.beyond, scaling.metric.name: one.score,
-            "90%": one.score_interval, "loss": one.loss, "90% of it": one.loss_interval, "": "far" if one.far else "",
+            "model": one.model, "examples": one.items, "times run": one.beyond,
+            scaling.metric.name: _around(one.score, one.score_interval), "loss": _around(one.loss, one.loss_interval),
+            "": "far" if one.far else "",
         }
         for one in scaling.prospects
     ]  # fmt: skip
@@ -66,6 +67,11 @@ def _show_scaling(console: Console, scaling: Scaling) -> None:
         console.print(_table(rows))
     console.print(scaling.text, markup=False)
     console.print(f"runs      {scaling.run}", markup=False, soft_wrap=True)
+
+
+def _around(value: float | None, interval: tuple[float, float] | None) -> str:
+    """A figure and its interval."""
+    return "–" if value is None or interval is None else f"{value:.3f} ({interval[0]:.3f}–{interval[1]:.3f})"
 
 
 def _table(rows: list[dict[str, Any]], skip: tuple[str, ...] = ()) -> Table:

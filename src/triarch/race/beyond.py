@@ -183,11 +183,12 @@ def in_words(scaling: Scaling, losses: Outlook, errors: Outlook | None) -> str:
     ranked = _leaders([one for one in scaling.prospects if one.items == items], scaling)
     if ranked:
         first, *others = ranked
+        beyond = f"{first.beyond:g} times the most that were run{', so far beyond that it is a guess' * first.far}"
+        told = "; ".join(f"`{one.model}` {_reached(one, scaling)}" for one in others)
         lines.append(
-            f"with {items:,} training examples ({first.beyond:g} times the most that were run"
-            f"{', so far beyond that it is a guess' if first.far else ''}) `{first.model}` would lead:"
-            f" {_reached(first, scaling)}" + "".join(f"; `{one.model}` {_reached(one, scaling)}" for one in others)
-        )
+            f"with {items:,} training examples ({beyond}) `{first.model}` would be ahead: {_reached(first, scaling)}"
+            + f"; {told}" * bool(told) + ", and the intervals overlap" * any(_overlap(first, one) for one in others)
+        )  # fmt: skip
     shown = {one.by for one in scaling.crossovers}
     by = scaling.metric.name if scaling.metric.name in shown else LOSS
     lines += [one.text for one in scaling.crossovers if one.by == by]
@@ -216,6 +217,13 @@ def _rank(one: Prospect, scaling: Scaling) -> tuple[bool, float]:
     if one.score is not None:
         return True, scaling.metric.gain(one.score)
     return False, -(one.loss or 0.0)
+
+
+def _overlap(one: Prospect, other: Prospect) -> bool:
+    """Whether the intervals of two forecasts do, of the score where both have one."""
+    scored = one.score_interval is not None and other.score_interval is not None
+    first, second = ((each.score_interval if scored else each.loss_interval) for each in (one, other))
+    return first is None or second is None or (first[0] <= second[1] and second[0] <= first[1])
 
 
 def _reached(one: Prospect, scaling: Scaling) -> str:
