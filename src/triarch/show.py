@@ -12,6 +12,7 @@ from rich.table import Table
 from triarch.core.choice import Choice
 from triarch.core.findings import Effect, Reason
 from triarch.core.results import Forecast, Listing, Metric, Predictions
+from triarch.core.scaling import Scaling
 
 
 def show(result: Any) -> None:
@@ -23,6 +24,8 @@ def show(result: Any) -> None:
         console.print(_table(_answers(result), skip=("top", "quantiles")))
     elif isinstance(result, Choice):
         _show_choice(console, result)
+    elif isinstance(result, Scaling):
+        _show_scaling(console, result)
     else:
         rows = [{"": name, "value": value} for name, value in vars(result).items()]
         console.print(_table(rows))
@@ -70,6 +73,26 @@ def _borne(one: Effect, metric: Metric) -> dict[str, Any]:
         "model": one.model, "disturbed by": one.name, metric.name: one.score, "difference": one.difference,
         "interval": one.interval,
     }  # fmt: skip
+
+
+def _show_scaling(console: Console, scaling: Scaling) -> None:
+    rows = [
+        {
+            "model": one.model, "examples": one.items, "times run": one.beyond,
+            scaling.metric.name: _around(one.score, one.score_interval), "loss": _around(one.loss, one.loss_interval),
+            "": "far" if one.far else "",
+        }
+        for one in scaling.prospects
+    ]  # fmt: skip
+    if rows:
+        console.print(_table(rows))
+    console.print(scaling.text, markup=False)
+    console.print(f"runs      {scaling.run}", markup=False, soft_wrap=True)
+
+
+def _around(value: float | None, interval: tuple[float, float] | None) -> str:
+    """A figure and its interval."""
+    return "–" if value is None or interval is None else f"{value:.3f} ({interval[0]:.3f}–{interval[1]:.3f})"
 
 
 def _table(rows: list[dict[str, Any]], skip: tuple[str, ...] = ()) -> Table:
