@@ -55,6 +55,19 @@ def test_pairing_narrows():
     assert paired[1] - paired[0] < (alone[1] - alone[0]) / 2
 
 
+def test_a_lower_level_lies_within_a_higher_one():
+    random = np.random.default_rng(0)
+    right, values = random.integers(2, size=(2, 150)).astype(float), random.normal(size=(2, 150))
+    for told in (
+        lambda level: score_interval(right[0], level=level),
+        lambda level: score_interval(values[0], level=level),
+        lambda level: score_interval(values[0, :30], level=level),
+        lambda level: paired_difference(right, values, level=level).interval,
+    ):
+        (low, high), (lowest, highest) = told(0.9), told(0.95)
+        assert lowest < low < high < highest
+
+
 def test_latency_gives_up_in_time():
     assert latency(lambda: sum(range(200_000)), limit=0.5) is None
 
