@@ -6,8 +6,8 @@ from math import inf
 
 import numpy as np
 
-from replay_table import FINALS, Rung, Table
-from strategies import Key, Purse
+from replay_table import Rung, Table
+from strategies import LONGEST, Key, Purse
 from triarch.core.choice import Candidate
 from triarch.core.errors import InputError
 from triarch.models import registry
@@ -95,7 +95,7 @@ def _finals(purse: Purse, finalists: list[Finalist], reached: dict[str, tuple[fl
         for one in finalists
         if seed == 0 or one.model not in plan.behind
     ]
-    lengths = range(len(FINALS) - 1, 0, -1)
+    lengths = range(LONGEST, 0, -1)
     length = next((one for one in lengths if _price(purse, runs, one) <= purse.left), 0)
     results: dict[str, list[dict[str, float | None]]] = {one.model: [] for one in finalists}
     for one, key, number in runs:

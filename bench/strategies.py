@@ -12,6 +12,7 @@ from math import ceil, inf, log
 import numpy as np
 
 from replay_table import FINALS, Recorded, Rung, Table
+from triarch.training.recipe import Schedule
 
 LONGEST = len(FINALS) - 1
 
@@ -35,6 +36,7 @@ class Purse:
         self.keys: list[Key] = [(model, rate) for model, rates in table.about["rates"].items() for rate in rates]
         self._seeds = {key: random.permutation(table.about["seeds"]).tolist() for key in self.keys}
         self._paid: dict[tuple[Key, int], float] = {}
+        self._ended: set[tuple[Key, int, int]] = set()
 
     def trial(self, key: Key, number: int = 0) -> Recorded:
         """The trial with the seed that is `number` in its order, counted round."""
@@ -58,14 +60,23 @@ class Purse:
         return self._pay(key, 0, next((rung for rung in rungs if rung.steps >= steps), rungs[-1]), False)
 
     def final(self, key: Key, length: int = LONGEST, number: int = 0, anew: bool = False) -> Rung:
-        """A final of one of the lengths `FINALS`; where it diverged, how far it came."""
-        trial = self.trial(key, number)
-        return self._pay(key, number, trial.finals[length] if len(trial.finals) > length else trial.rungs[-1], anew)
+        """A final of one of the lengths `FINALS`; where it diverged, how far it came.
 
-    def _pay(self, key: Key, number: int, rung: Rung, anew: bool) -> Rung:
-        paid = 0.0 if anew else self._paid.get((key, number), 0.0)
-        self.left -= max(0.0, rung.seconds - paid)
-        self._paid[key, number] = max(rung.seconds, self._paid.get((key, number), 0.0))
+        Its decay leads nowhere: a longer one goes on from where it began.
+        """
+        trial = self.trial(key, number)
+        if len(trial.finals) <= length:
+            return self._pay(key, number, trial.rungs[-1], anew)
+        if (key, number, length) in self._ended and not anew:
+            return trial.finals[length]
+        self._ended.add((key, number, length))
+        return self._pay(key, number, trial.finals[length], anew, 1 - Schedule().decay)
+
+    def _pay(self, key: Key, number: int, rung: Rung, anew: bool, lasting: float = 1.0) -> Rung:
+        """Args: lasting: the part of the training that can be gone on with."""
+        before = 0.0 if anew else self._paid.get((key, number), 0.0)
+        self.left -= max(0.0, rung.seconds - before)
+        self._paid[key, number] = max(lasting * rung.seconds, before)
         return rung
 
     def rank(self, rung: Rung) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.tabled import SECONDS, tabled
+from calibrated import calibrated
 from coverage import covered
 from race_replayed import race
 from regret import regret, replayed, search, selected, summary, truths, winner
@@ -16,7 +17,13 @@ EASY = {
     "encoder/nano": (0.55, 0.0), "decoder/nano": (0.50, 0.0),
 }  # fmt: skip
 LATE = EASY | {"plain/nano": (0.75, 0.0), "encoder/nano": (0.95, 3.0)}
-ALL = {"ours": race, "random": random_search, "halving": halving_without_floor, "one epoch": one_epoch_top_k}
+ALL = {
+    "ours": race,
+    "calibrated": calibrated,
+    "random": random_search,
+    "halving": halving_without_floor,
+    "one epoch": one_epoch_top_k,
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +78,20 @@ def test_a_purse_pays_the_difference(easy):
     assert purse.left == pytest.approx(10 - second.seconds)
     assert purse.final(key).seconds == SECONDS
     assert purse.left == pytest.approx(10 - SECONDS)
-    purse.final(key, number=1)
-    assert purse.left == pytest.approx(10 - 2 * SECONDS)
     purse.rung(key, 0.5, anew=True)
-    assert purse.left == pytest.approx(10 - 2 * SECONDS - first.seconds)
+    assert purse.left == pytest.approx(10 - SECONDS - first.seconds)
     assert purse.rung(key, 0.0).seconds > 0  # the first rung is the least that can be had
+
+
+def test_a_decay_leads_nowhere(easy):
+    """A final of half the length, then one of the whole: the decay of the first, a fifth of it, is paid besides."""
+    purse = Purse(easy, 10.0, np.random.default_rng(0))
+    key = purse.keys[0]
+    for _ in range(2):
+        purse.final(key, 1)
+        assert purse.left == pytest.approx(10 - SECONDS / 2)
+    purse.final(key, 2)
+    assert purse.left == pytest.approx(10 - SECONDS - 0.2 * SECONDS / 2)
 
 
 def test_regret_of_what_is_to_be_small(tmp_path):

@@ -24,6 +24,19 @@ def test_the_interval_of_many_values_is_the_normal_one():
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
+def test_a_lower_level_lies_within_a_higher_one():
+    random = np.random.default_rng(0)
+    right, values = random.integers(2, size=(2, 150)).astype(float), random.normal(size=(2, 150))
+    for told in (
+        lambda level: score_interval(right[0], level=level),
+        lambda level: score_interval(values[0], level=level),
+        lambda level: score_interval(values[0, :30], level=level),
+        lambda level: paired_difference(right, values, level=level).interval,
+    ):
+        (low, high), (lowest, highest) = told(0.9), told(0.95)
+        assert lowest < low < high < highest
+
+
 def test_latency_gives_up_in_time():
     assert latency(lambda: sum(range(200_000)), limit=0.5) is None
 
