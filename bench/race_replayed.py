@@ -63,16 +63,17 @@ def _recorded(table: Table, model: str, rate: float) -> Key:
 def _rung(purse: Purse, halving: Halving, number: int) -> dict[Key, Rung]:
     """The trials of a heat at their next rung. What a rung leaves over is for the next one."""
     heat = halving.heat
-    first = 1 if heat.kept and number else 0
     slot = heat.slot(number, len(halving.alive)) / SLOWER
-    before = sum(heat.slot(rung, heat.rungs[rung]) / SLOWER for rung in range(first, number))
+    before = [heat.slot(rung, heat.rungs[rung]) / SLOWER for rung in range(number)]
     seen = {}
     for model, rate in halving.alive:
         key = _recorded(purse.table, model, rate)
         if halving.on_folds:
             seen[model, rate] = purse.rung(key, slot, number, anew=True)
         else:
-            seen[model, rate] = purse.rung(key, before + slot, anew=number == first)
+            fresh = bool(heat.kept and number and halving.screened[model] != rate)
+            begun = sum(before[1:] if fresh else before)
+            seen[model, rate] = purse.rung(key, begun + slot, anew=number == int(fresh))
     return seen
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from triarch.measure.comparison import paired_difference
 from triarch.measure.latency import latency
 from triarch.measure.statistics import score, score_interval
 

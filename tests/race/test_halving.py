@@ -21,36 +21,33 @@ def result(score, loss=1.0, steps=500, half=0.0):
     return {"score": score, "loss": loss, "steps": steps, "interval": interval}
 
 
-def test_screening_keeps_models_and_tries_them_at_every_rate():
-    assert _screened(4, 3) == ([4, 6, 2], 2)
-    halving = Halving(heat(MODELS, 2), ACCURACY, on_folds=False)
-    assert halving.alive == [(model, 0.2) for model in MODELS]
-    out = halving.cut(0, {(model, 0.2): result(score) for model, score in zip(MODELS, (0.1, 0.7, None, 0.9))})
-    assert out == []
-    assert halving.alive == [(model, rate) for model in ("d/nano", "b/nano") for rate in RATES]
-    scores = dict(zip(halving.alive, (0.5, 0.6, None, 0.2, 0.8, 0.3)))
-    out = halving.cut(1, {trial: result(score) for trial, score in scores.items()})
-    assert halving.alive == [("b/nano", 0.2), ("d/nano", 0.2)]
-    assert len(out) == 4
-    halving.cut(2, {trial: result(score) for trial, score in zip(halving.alive, (0.8, 0.9))})
+def test_screening_keeps_a_model_and_tries_it_at_every_rate():
+    assert _screened(4, 3) == ([4, 3], 1)
+    halving = Halving(heat(MODELS, 1), ACCURACY, on_folds=False)
+    assert halving.alive == [(model, 0.3) for model in MODELS]
+    out = halving.cut(0, {(model, 0.3): result(score) for model, score in zip(MODELS, (0.1, 0.7, None, 0.9))})
+    assert {model for model, _ in out} == {"a/nano", "b/nano", "c/nano"}
+    assert halving.alive == [("d/nano", rate) for rate in RATES]
+    out = halving.cut(1, {trial: result(score) for trial, score in zip(halving.alive, (0.5, 0.6, None))})
+    assert out == [("d/nano", 0.1), ("d/nano", 0.3)]
     assert (halving.finalist.model, halving.finalist.lr) == ("d/nano", 0.2)
 
 
-def test_who_diverges_at_the_middle_rate_may_do_better_at_another():
-    halving = Halving(heat(MODELS[:3], 2), ACCURACY, on_folds=False)
+def test_who_diverges_at_the_highest_rate_may_do_better_at_another():
+    halving = Halving(heat(MODELS[:3], 1), ACCURACY, on_folds=False)
     halving.cut(0, {trial: result(None) for trial in halving.alive})
-    assert len(halving.alive) == 6
+    assert len(halving.alive) == 3
 
 
 def test_on_folds_screening_does_not_count_for_those_it_kept():
     halving = Halving(heat(MODELS, 2), ACCURACY, on_folds=True)
-    halving.cut(0, {(model, 0.2): result(score) for model, score in zip(MODELS, (0.99, 0.7, 0.0, 0.0))})
+    halving.cut(0, {(model, 0.3): result(score) for model, score in zip(MODELS, (0.99, 0.7, 0.0, 0.0))})
     halving.cut(1, {trial: result(0.5 if trial[0] == "a/nano" else 0.6) for trial in halving.alive})
     assert {model for model, _ in halving.alive} == {"b/nano"}
 
 
-def test_two_models_or_one_rate_are_not_screened():
-    assert _screened(2, 3) == ([6, 2], 0)
+def test_one_model_or_one_rate_is_not_screened():
+    assert _screened(1, 3) == ([3], 0)
     assert _screened(4, 1) == ([4, 2], 0)
     halving = Halving(heat(MODELS, 0), ACCURACY, on_folds=False)
     assert len(halving.alive) == 12
@@ -59,9 +56,9 @@ def test_two_models_or_one_rate_are_not_screened():
 def test_slots_fill_the_time_and_none_is_too_short():
     for models in (1, 2, 3, 8):
         rungs, kept = _screened(models, 3)
-        made = Heat("cnn", [], {}, rungs, 30.0, kept=kept)
+        made = Heat("cnn", [], {}, rungs, 30.0, kept=kept, screening=12.0 if kept else 0.0)
         assert sum(count * made.slot(rung, count) for rung, count in enumerate(rungs)) - 30.0 < 1e-9
-    assert _first_slot(12.0, 3, 4) == 0.0
+    assert _first_slot(4.0, 3, 4) == 0.0
     assert _first_slot(30.0, 3, 4) >= SHORTEST_TRIAL
 
 
@@ -103,6 +100,6 @@ def test_rates_are_not_widened_later_nor_where_there_is_one_nor_beyond_what_can_
 def test_after_screening_the_second_rung_is_widened():
     halving = Halving(heat(MODELS, 2), ACCURACY, on_folds=False)
     assert raced(halving, 0, lambda _, rate: rate) == []
-    halving.cut(0, {(model, 0.2): result(score) for model, score in zip(MODELS, (0.1, 0.7, 0.2, 0.9))})
+    halving.cut(0, {(model, 0.3): result(score) for model, score in zip(MODELS, (0.1, 0.7, 0.2, 0.9))})
     added = raced(halving, 1, lambda model, rate: rate if model == "b/nano" else -rate)
     assert {model for model, _ in added} == {"b/nano", "d/nano"}

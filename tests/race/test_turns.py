@@ -35,13 +35,13 @@ def race(share, per_epoch=100, times=TIMES, patience=9.0, asked=None, final=0.0)
     return chosen, found
 
 
-def test_with_little_time_one_races_the_largest_that_sees_every_item():
-    assert race(3.0)[0] == ["lstm/micro"]
-    assert race(1.5, per_epoch=150)[0] == ["lstm/nano"]
+def test_with_little_time_the_quickest_race():
+    assert race(1.5)[0] == ["lstm/nano"]
+    assert race(5.5)[0] == ["lstm/nano", "rnn/nano", "gru/nano", "lstm/micro"]
 
 
-def test_a_slow_one_never_shortens_the_list():
-    for share in (10.0, 30.0, 100.0):
+def test_one_that_does_not_come_to_ten_steps_never_shortens_the_list():
+    for share in (4.0, 10.0, 25.0):
         quick = {model: seconds for model, seconds in TIMES.items() if "mamba2" not in model}
         assert len(race(share)[0]) >= len(race(share, times=quick)[0])
         assert "mamba2/nano" not in race(share)[0]
@@ -49,18 +49,18 @@ def test_a_slow_one_never_shortens_the_list():
 
 def test_every_architecture_comes_once_before_any_a_second_time():
     chosen, found = race(40.0)
-    assert {model.split("/")[0] for model in chosen[:3]} == {"gru", "lstm", "rnn"}
+    assert {model.split("/")[0] for model in chosen[:4]} == {"gru", "lstm", "rnn", "mamba2"}
     slot = _first_slot(40.0, 3, len(chosen))
-    assert all(slot / found.paces[model] >= 150 for model in chosen)
+    assert all(slot / found.paces[model] >= 10 for model in chosen)
 
 
 def test_the_largest_that_is_trained_properly_in_a_final_comes_first():
-    assert race(3.0, final=10.0)[0] == ["lstm/nano"]  # 1,500 steps of 8 ms are more than 10 s
-    assert race(3.0, final=12.5)[0] == ["lstm/micro"]
+    assert race(1.5, final=10.0)[0] == ["lstm/nano"]  # 1,500 steps of 8 ms are more than 10 s
+    assert race(1.5, final=12.5)[0] == ["lstm/micro"]
     chosen, _ = race(20.0, final=20.0)
     assert set(chosen[:3]) == {"gru/micro", "lstm/micro", "rnn/nano"}
     chosen, _ = race(60.0, final=20.0)
-    assert set(chosen) == set(TIMES) - {"mamba2/nano", "mamba2/micro"}
+    assert set(chosen) == set(TIMES) - {"mamba2/micro"}
     assert set(chosen[:3]) == {"gru/micro", "lstm/micro", "rnn/nano"}
 
 
@@ -69,7 +69,7 @@ def test_a_size_that_leaves_no_room_for_others_gives_way_to_a_smaller_one():
     assert "gru/nano" in race(20.0, times=times, final=100.0)[0]
     chosen, found = race(40.0, times=times, final=100.0)
     assert "gru/micro" in chosen
-    assert all(_first_slot(40.0, 3, len(chosen)) >= 75 * found.paces[model] for model in chosen)
+    assert all(_first_slot(40.0, 3, len(chosen)) >= 10 * found.paces[model] for model in chosen)
 
 
 def test_every_family_has_a_turn():
@@ -87,7 +87,7 @@ def test_timing_has_an_end():
 
 def test_larger_ones_of_a_ladder_that_is_too_slow_are_not_timed():
     asked = []
-    race(30.0, asked=asked)
+    race(9.0, asked=asked)
     assert "mamba2/nano" in asked
     assert "mamba2/micro" not in asked
 

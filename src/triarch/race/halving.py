@@ -41,8 +41,9 @@ class Halving:
     def __init__(self, heat: Heat, metric: Metric, on_folds: bool) -> None:
         self.heat, self.metric, self.on_folds = heat, metric, on_folds
         self.alive = self._all(heat.models)
-        if heat.kept:
-            self.alive = [(model, heat.rates[model][len(heat.rates[model]) // 2]) for model in heat.models]
+        self.screened = {model: max(heat.rates[model]) for model in heat.models} if heat.kept else {}
+        if self.screened:
+            self.alive = list(self.screened.items())
         self._results: dict[Trial, list[dict[str, Any]]] = {}
         self._widened = dict.fromkeys(heat.models, 0)
 
@@ -81,7 +82,7 @@ class Halving:
         rungs = self.heat.rungs
         if self.heat.kept and number == 0:
             self.alive, self._results = self._all([model for model, _ in ranked[: self.heat.kept]]), {}
-            return []
+            return ranked[self.heat.kept :]
         kept = ranked[: rungs[number + 1] if number + 1 < len(rungs) else 1]
         before, self.alive = self.alive, [trial for trial in kept if self._results[trial][-1]["score"] is not None]
         return [trial for trial in before if trial not in self.alive]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
 
@@ -22,8 +22,7 @@ from triarch.training.start import step_seconds, useful_threads
 BASELINES, MEASURING = 0.15, 0.05
 EXPLAINING, LONGEST_EXPLAINING = 0.04, 15.0
 PROBING = 3.0  # seconds until the process that measures costs has begun and told something
-HALVING = 0.45
-SCREENING = 1 / 3
+HALVING, SCREENING = 0.45, 0.6  # of the time for trials and finals; of that the part that screens
 REDUCTION = 3
 LEARNING_RATES = 3
 SEEDS = 3
@@ -57,14 +56,15 @@ def measuring(budget: Budget) -> float:
 class Heat:
     """The trials of one family: each model at the same number of learning rates.
 
-    Where many models race the first rung screens them, each at the middle of its learning rates; those that are kept
-    begin anew, at all of them.
+    Where several models race the first rung screens them, each at the highest of its learning rates, which is ahead
+    early; the one that is kept goes on with it, and begins anew at the others.
 
     Attributes:
         rates: learning rates of each model; the race adds to them where the best is at their end.
         rungs: trials at each rung; one survives the last.
         kept: models after the first rung, where it screens them; 0: it does not.
         seconds: for the whole heat, if one trial ran after the other; 0 where there is no time limit.
+        screening: of them for the rung that screens.
         steps: of a trial at the end of each rung; empty: as many as there is time for.
         paces: seconds of a training step of the models that were timed.
     """
@@ -77,20 +77,22 @@ class Heat:
     steps: list[int] = field(default_factory=list)
     paces: dict[str, float] = field(default_factory=dict)
     kept: int = 0
+    screening: float = 0.0
 
     def slot(self, rung: int, trials: int) -> float:
         """Seconds of each of so many trials in a rung, if one ran after the other."""
-        share = 1 / len(self.rungs)
-        if self.kept:
-            share = SCREENING if rung == 0 else (1 - SCREENING) / (len(self.rungs) - 1)
-        return share * self.seconds / max(1, trials)
+        if self.kept and rung == 0:
+            return self.screening / max(1, trials)
+        return (self.seconds - self.screening) / (len(self.rungs) - bool(self.kept)) / max(1, trials)
 
 
 def heats(
     entries: Sequence[Entry], pace: Callable[[Entry, float], float], per_epoch: int, seconds: float,
     steps: int | None = None, workers: int = 1,
 ) -> list[Heat]:  # fmt: skip
-    """Plan the halving: every family has the same time and the same number of learning rates.
+    """Plan the halving: every model has the same time to be screened in, and every family the same after it.
+
+    All have the same number of learning rates. What replaying other plans on recorded races gave is in bench/choose.md.
 
     Candidates that have no turn are told why. Where `steps` are given nothing that is planned depends on a measurement:
     the first three candidates of each family race, a trial has a third of the steps at the end of its last rung, and a
@@ -123,7 +125,8 @@ def heats(
         rungs, kept = _screened(len(chosen), rates) if not steps else (_rungs(len(chosen) * rates), 0)
         ends = _ends(steps, len(rungs))
         planned.append(Heat(family, [entry.model for entry in chosen], grid, rungs, share, ends, found.paces, kept))
-    return planned
+    each = SCREENING * len(families) * share / sum(len(heat.models) for heat in planned)
+    return [_timed(heat, each * len(heat.models), (1 - SCREENING) * share) for heat in planned]
 
 
 def stretch(slots: Sequence[float], workers: int) -> float:
@@ -131,7 +134,7 @@ def stretch(slots: Sequence[float], workers: int) -> float:
     ends = [0.0] * workers
     for slot in sorted(slots, reverse=True):
         heapq.heapreplace(ends, ends[0] + slot)
-    return sum(slots) / max(ends) if any(slots) else 1.0
+    return sum(slots) / max(ends) if sum(slots) > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -222,15 +225,20 @@ def _grid(limits: tuple[float, float], count: int) -> list[float]:
 
 def _screened(models: int, rates: int) -> tuple[list[int], int]:
     """Trials at each rung, and how many models are kept after the first."""
-    if models <= KEPT or rates == 1:
+    if models == 1 or rates == 1:
         return _rungs(models * rates), 0
     return [models, *_rungs(KEPT * rates)], KEPT
 
 
+def _timed(heat: Heat, screening: float, seconds: float) -> Heat:
+    """With so many seconds for screening, where there is any, and so many for what comes after."""
+    return replace(heat, seconds=screening + seconds, screening=screening if heat.kept else 0.0)
+
+
 def _first_slot(share: float, rates: int, models: int) -> float:
-    """Seconds of each trial in the first rung; 0 where a trial of any would be too short."""
+    """Seconds of each trial in the first rung, where all families have as many; 0 where any trial were too short."""
     rungs, kept = _screened(models, rates)
-    heat = Heat("", [], {}, rungs or [1], share, kept=kept)
+    heat = _timed(Heat("", [], {}, rungs or [1], share, kept=kept), SCREENING * share, (1 - SCREENING) * share)
     slots = [heat.slot(rung, trials) for rung, trials in enumerate(heat.rungs)]
     return slots[0] if min(slots) >= SHORTEST_TRIAL or models == 1 else 0.0
 

@@ -55,7 +55,7 @@ from triarch.race.worker import DATA, setting
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
 
-RUNG_ITEMS = 2_000
+RUNG_ITEMS, SCREENING_ITEMS = 2_000, 500
 HEARTBEAT = 0.5
 
 
@@ -284,8 +284,8 @@ class Race:
 
     def _rung(self, halving: Halving, model: str, rate: float, number: int, seconds: float) -> Piece:
         heat, on_folds = halving.heat, bool(self.dataset.folds)
-        first, last = number == (1 if heat.kept else 0), number + 1 == len(heat.rungs)
-        screening = heat.kept > 0 and number == 0
+        begins = number == 0 or on_folds or (number == 1 and heat.kept > 0 and halving.screened[model] != rate)
+        ends = number + 1 == len(heat.rungs) or on_folds
         return Piece(
             key=trial_key(heat.family, model, rate, number),
             title=f"{model} at {rate:.2g}",
@@ -293,12 +293,12 @@ class Race:
             lr=rate,
             seed=self.base.seed,
             fold=number if on_folds else None,
-            items=RUNG_ITEMS,
+            items=SCREENING_ITEMS if heat.kept and number == 0 else RUNG_ITEMS,
             final=False,
             steps=heat.steps[number] if heat.steps else None,
             seconds=seconds if self.budget.timed else None,
-            begins="" if screening or first or on_folds else _checkpoint(model, rate, number - 1),
-            leaves="" if screening or last or on_folds else _checkpoint(model, rate, number),
+            begins="" if begins else _checkpoint(model, rate, number - 1),
+            leaves="" if ends else _checkpoint(model, rate, number),
         )
 
     def _reached(self, finalist: Finalist) -> Interval:

@@ -1,10 +1,9 @@
 """Which candidates of a family have a turn: those that can make the most of its time.
 
-A candidate is able to race where, alone in its family, it sees every training item once in the first rung. Of each
-architecture the largest size comes first that can be trained properly in a final: what is small wins early and loses
-late. As many architectures race at that size as have time for it side by side, the quickest first, and then other sizes
-beside them; who is too slow never shortens the trials of others for nothing. Where none is able the quickest races, for
-every family has a turn.
+Ten steps are enough to tell the hopeless from the others, so a candidate is able to race where it comes so far. Of each
+architecture the largest size comes first that can be trained properly in a final, since what is small wins early and
+loses late; where none can, the quickest. As many architectures race at that size as have time for it side by side, the
+quickest first, and then other sizes beside them. Where none is able the quickest races, for every family has a turn.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from triarch.race.candidates import FEWEST_STEPS, TOO_SLOW, Entry, in_order
+from triarch.race.candidates import TOO_SLOW, Entry, in_order
 
-LEAST_STEPS, ENOUGH_STEPS, SCREENED_STEPS = 50, 500, 75
+LEAST_STEPS = 10
 PROPER_EPOCHS, PROPER_STEPS = 15, 1_500
-KEPT = 2  # models of a family that are raced at all learning rates; where there are more, they are screened first
+KEPT = 1  # models of a family that are raced at all learning rates, after the others were screened out
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,11 @@ def turns(
     Args:
         pace: seconds of a training step, or less where already that is too much.
         slot: seconds of each trial in the first rung where so many candidates race.
-        per_epoch: steps; few are taken for 50 where one races alone and for 150 where two do, many for 150 and 500.
+        per_epoch: steps.
         patience: seconds for timing.
         final: seconds of a final.
     """
-    alone, wanted = max(LEAST_STEPS, min(per_epoch, FEWEST_STEPS)), max(FEWEST_STEPS, min(per_epoch, ENOUGH_STEPS))
-    most = slot(1) / alone
+    most = slot(1) / LEAST_STEPS
     paces, reasons = _timed(family, pace, most, patience)
     timed = sorted((entry for entry in family if entry.model in paces), key=lambda entry: paces[entry.model])
     able = [entry for entry in timed if paces[entry.model] <= most]
@@ -58,21 +56,22 @@ def turns(
         return Turns(timed[:1], paces, reasons)
     longest = final / max(PROPER_STEPS, PROPER_EPOCHS * per_epoch)
     if screened := slot(KEPT + 1):
-        longest = min(longest, screened / SCREENED_STEPS)
-    proper = {entry.architecture.name: entry.model for entry in able if paces[entry.model] <= longest}
+        longest = min(longest, screened / LEAST_STEPS)
+    proper = {entry.architecture.name: entry.model for entry in reversed(able)}  # its quickest, unless
+    proper |= {entry.architecture.name: entry.model for entry in able if paces[entry.model] <= longest}
     ordered = in_order(able, proper.values())
     firsts = {entry.architecture.name: entry for entry in reversed(ordered)}
-    chosen = ordered[:1]
+    chosen, most_firsts = ordered[:1], 1
     for number in range(2, len(able) + 1):
-        enough = wanted if number <= KEPT else SCREENED_STEPS
-        quick = [entry for entry in ordered if enough * paces[entry.model] <= slot(number)]
+        quick = [entry for entry in ordered if LEAST_STEPS * paces[entry.model] <= slot(number)]
         quick.sort(key=lambda entry: entry is not firsts[entry.architecture.name])
-        if len(quick) >= number and all(entry in firsts.values() for entry in quick[: min(number, len(firsts))]):
-            chosen = quick[:number]
+        together = sum(entry in firsts.values() for entry in quick[:number])
+        if len(quick) >= number and together >= most_firsts:
+            chosen, most_firsts = quick[:number], together
     there = {entry.model for entry in chosen}
     for entry in able:
         steps = slot(len(chosen)) / paces[entry.model]
-        if entry.model not in there and steps < wanted:
+        if entry.model not in there and steps < LEAST_STEPS:
             reasons[entry.model] = f"its turn did not come: it is too slow for more than {steps:.0f} steps in rung 1"
         elif entry.model not in there:
             reasons[entry.model] = f"its turn did not come: there is time for {len(chosen)} of its family"
