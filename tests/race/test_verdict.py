@@ -144,7 +144,7 @@ def test_how_probable_it_is_and_what_would_settle_it():
     assert "4 more seeds of each would settle it" in text(replace(tie, settling=Settling(4, None, 2_000)), STORY)
     items = text(replace(tie, settling=Settling(None, None, 2_000)), STORY)
     assert "More time would not settle it; about 2,000 items of confirm would" in items
-    assert "Neither more time nor" in text(replace(tie, settling=Settling(None, None, None)), STORY)
+    assert "Neither more seeds alone nor" in text(replace(tie, settling=Settling(None, None, None)), STORY)
 
 
 def test_families_that_had_not_come_to_their_end_are_named():

@@ -97,7 +97,7 @@ class Comparison:
         trained = [seeds for seeds in self.trained if seeds]
         now, then = (sum(1 / (seeds + extra) for seeds in trained) for extra in (0, more))
         items = max(0.0, self.items - self.mixed * (now - then)) / times
-        seeds, known = self.seeds * then, self.assumed * then
+        seeds, known = self.seeds * then, (max(0.0, self.assumed - self.mixed) + self.mixed / times) * then
         freedom = self.seed_freedom + more * len(trained)
         variance = items + seeds
         weight = items**2 / (times * self.freedom) + (known**2 / freedom if freedom else 0.0)

@@ -112,7 +112,7 @@ def _settling(settling: Settling | None) -> str:
         return f" {settling.seeds} more seeds of each{minutes} would settle it, if it stays so large."
     if settling.items:
         return f" More time would not settle it; about {settling.items:,} items of confirm would, if it stays so large."
-    return " Neither more time nor a hundred times the items would settle it."
+    return " Neither more seeds alone nor a hundred times the items alone would settle it."
 
 
 def _minutes(minutes: float) -> str:
