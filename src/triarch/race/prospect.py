@@ -28,7 +28,7 @@ REACH = 10.0
 GUESSING = 0.9
 SURE = 0.9
 BOUGHT_AMOUNTS = 60
-LOSS = "loss"
+LOSS, TINY = "loss", 1e-9
 Sizes = Mapping[str, int]
 """Model → parameters."""
 
@@ -49,15 +49,21 @@ class Outlook:
     Attributes:
         quantity: what the laws are of.
         sizes: architecture → the parameters of its models that were run.
-        largest, smallest: amounts that were run.
+        most: architecture → the largest amount of data that it was run on.
+        smallest: amount that was run.
     """
 
     quantity: str
     trends: list[Trend]
     foretold: dict[str, Extrapolation]
     sizes: dict[str, list[float]]
+    most: dict[str, int]
     smallest: int
-    largest: int
+
+    @property
+    def largest(self) -> int:
+        """The most that every architecture here was run on."""
+        return min(self.most.values(), default=0)
 
     def best_at(self, name: str, items: float) -> tuple[float, Array]:
         """Of the sizes of an architecture that were run the best on so many items, and its draws."""
@@ -72,7 +78,7 @@ def outlook(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Ou
     Args:
         runs: those that are `used` count.
         metric: whose error the laws are of; None: of the loss.
-        least: errors below count as this, since a law never reaches 0.
+        least: errors of a metric up to 1 below this count as this, since a law never reaches 0.
     """
     quantity = LOSS if metric is None else f"error of {metric.name}"
     used = [run for run in runs if run.used]
@@ -98,8 +104,8 @@ def outlook(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Ou
         if not why:
             foretold[name] = Extrapolation(laws, widened)
     sizes = {name: sorted({*points[name].params.tolist()}) for name in foretold}
-    amounts = [run.items for run in used] or [0]
-    return Outlook(quantity, trends, foretold, sizes, min(amounts), max(amounts))
+    most = {name: int(points[name].amounts[-1]) for name in foretold}
+    return Outlook(quantity, trends, foretold, sizes, most, min((run.items for run in used), default=0))
 
 
 def prospects(
@@ -118,9 +124,9 @@ def prospects(
                 error = loss if metric.name == LOSS else _of_run(errors, name, params, items)
                 if loss is None and error is None:
                     continue
-                most = max(losses.sizes.get(name) or (errors.sizes[name] if errors else [params]))
-                beyond = items / losses.largest
-                far = beyond > 1.01 * REACH or params > 1.01 * REACH * most
+                told = losses if loss is not None or errors is None else errors
+                beyond = items / told.most[name]
+                far = beyond > 1.01 * REACH or params > 1.01 * REACH * max(told.sizes[name])
                 score, around = (None, None) if error is None else _scores(metric, *error)
                 found.append(Prospect(
                     model, params, items, loss and loss[0], loss and loss[1], score, around, round(beyond, 2), far
@@ -130,11 +136,12 @@ def prospects(
 
 def crossovers(outlook: Outlook, by: str) -> list[Crossover]:
     """Between each two architectures, within ten times what was run; each with its best size at every amount."""
-    reach = (outlook.smallest, round(REACH * outlook.largest))
-    return [_crossover(outlook, by, names, reach) for names in combinations(outlook.foretold, 2)]
+    return [_crossover(outlook, by, names) for names in combinations(outlook.foretold, 2)]
 
 
-def _crossover(outlook: Outlook, by: str, names: tuple[str, str], reach: tuple[int, int]) -> Crossover:
+def _crossover(outlook: Outlook, by: str, names: tuple[str, str]) -> Crossover:
+    largest = min(outlook.most[name] for name in names)
+    reach = (outlook.smallest, round(REACH * largest))
     count = min(len(outlook.best_at(name, reach[0])[1]) for name in names)
     first, second = (lambda items, name=name: outlook.best_at(name, items)[1][:count] for name in names)
     one = crossing(first, second, *reach)
@@ -144,7 +151,7 @@ def _crossover(outlook: Outlook, by: str, names: tuple[str, str], reach: tuple[i
         low, high = one.interval
         around = (None if low is None else round(low), None if high is None else round(high))
     found = Crossover(by, names, names[one.below], names[one.above], items, around, reach, round(one.sure, 3), "")
-    return replace(found, text=_crossing(found, outlook.largest))
+    return replace(found, text=_crossing(found, largest))
 
 
 def purchases(
@@ -221,7 +228,7 @@ def _purchase(
     made = losses.foretold[name].at(params, items, one_run=True)
     low, high = interval(made)
     most = max(losses.sizes[name])
-    far = items > 1.01 * REACH * losses.largest or params > 1.01 * REACH * most
+    far = items > 1.01 * REACH * losses.most[name] or params > 1.01 * REACH * most
     enough = "; more time would buy nothing more" if takes < 0.5 * hours else ""
     limit = f"the {there:,} examples that are there" if data == "there" else "as many examples as are of use"
     text = (
@@ -246,11 +253,12 @@ def _trend(
 def _points(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Points:
     values = [run.loss if metric is None else run.score for run in runs]
     known = [(run, value) for run, value in zip(runs, values) if value is not None]
-    turned = [1 - value if metric is not None and metric.direction == "max" else value for _, value in known]
+    share = metric is not None and metric.direction == "max"
+    turned = [max(least, 1 - value) if share else max(TINY, value) for _, value in known]
     return Points(
         np.array([run.params for run, _ in known], dtype=np.float64),
         np.array([run.items for run, _ in known], dtype=np.float64),
-        np.maximum(np.array(turned, dtype=np.float64), least),
+        np.array(turned, dtype=np.float64),
     )
 
 
