@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from triarch.core.results import Interval, Metric
 from triarch.core.scaling import Crossover, Prospect, Purchase, SmallRun, Trend
 from triarch.measure.extrapolation import (
+    FEWEST_AMOUNTS,
     Extrapolation,
     HeldOut,
     best_buy,
@@ -22,7 +23,7 @@ from triarch.measure.extrapolation import (
     refusal,
     widening,
 )
-from triarch.measure.powerlaw import Array, Points, fit
+from triarch.measure.powerlaw import Array, Draws, Points, fit
 
 REACH = 10.0
 GUESSING = 0.9
@@ -84,8 +85,8 @@ def outlook(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Ou
     used = [run for run in runs if run.used]
     names = list(dict.fromkeys(_architecture(run.model) for run in runs))
     points = {name: _points([run for run in used if _architecture(run.model) == name], metric, least) for name in names}
-    fits = {name: fitted(part) for name, part in points.items() if len(part) and _fit_for_laws(part)}
-    widened = widening([one.strayed for _, held in fits.values() for one in held])
+    fits = {name: _fitted(part) for name, part in points.items() if len(part) and _fit_for_laws(part)}
+    widened = widening([one.strayed for fit in fits.values() for one in fit.held])
     trends: list[Trend] = []
     foretold: dict[str, Extrapolation] = {}
     models = {(_architecture(run.model), run.params): run.model for run in runs}
@@ -93,19 +94,43 @@ def outlook(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Ou
         if name not in fits:
             count = len(points[name].amounts)
             why = f"runs that do better than guessing on {count} amounts of data are too few"
-            trends.append(Trend(quantity, name, 0, 0, 0, 0, 0, None, 0, None, 1.0, why))
+            trends.append(Trend(quantity, name, 0, 0, 0, 0, 0, 0, None, 0, None, 1.0, why))
             continue
-        laws, held = fits[name]
-        why = refusal(points[name], laws, held)
-        parts = {name: points[name]} if 0.0 in laws else {
-            models[name, int(size)]: points[name].where(points[name].params == size) for size in laws
+        found = fits[name]
+        parts = {name: found.points} if 0.0 in found.laws else {
+            models[name, int(size)]: found.points.where(found.points.params == size) for size in found.laws
         }  # fmt: skip
-        trends += [_trend(quantity, model, part, held, widened, why) for model, part in parts.items()]
-        if not why:
-            foretold[name] = Extrapolation(laws, widened)
+        trends += [_trend(quantity, model, part, found, widened) for model, part in parts.items()]
+        if not found.why:
+            foretold[name] = Extrapolation(found.laws, widened)
     sizes = {name: sorted({*points[name].params.tolist()}) for name in foretold}
     most = {name: int(points[name].amounts[-1]) for name in foretold}
     return Outlook(quantity, trends, foretold, sizes, most, min((run.items for run in used), default=0))
+
+
+class _Fit(NamedTuple):
+    """Laws through the runs on the amounts from which on they hold, their back-test, and why they are refused."""
+
+    points: Points
+    laws: dict[float, Draws]
+    held: list[HeldOut]
+    why: str
+
+
+def _fitted(points: Points) -> _Fit:
+    """Fit all runs; where that is refused those without the smallest amounts, as long as enough are left.
+
+    On little data a loss does not yet fall as a power (Hestness et al. 2017, arXiv 1712.00409, their figure 6).
+    """
+    amounts = points.amounts
+    fits: list[_Fit] = []
+    for start in range(max(1, len(amounts) - FEWEST_AMOUNTS)):
+        part = points.where(points.items >= amounts[start])
+        laws, held = fitted(part)
+        fits.append(_Fit(part, laws, held, refusal(part, laws, held)))
+        if not fits[-1].why:
+            return fits[-1]
+    return fits[0]
 
 
 def prospects(
@@ -238,15 +263,14 @@ def _purchase(
     return Purchase(hours, data, model, params, items, float(np.median(made)), (low, high), takes, far, text)
 
 
-def _trend(
-    quantity: str, model: str, points: Points, held: Sequence[HeldOut], widened: float, why: str
-) -> Trend:  # fmt: skip
+def _trend(quantity: str, model: str, points: Points, found: _Fit, widened: float) -> Trend:
     law = fit(points)
-    ours = [one for one in held if one.params in points.params]
+    ours = [one for one in found.held if one.params in points.params]
     missed = median_error(ours) if ours else None
     covered = float(np.mean([one.strayed <= 1 for one in ours])) if ours else None
     return Trend(
-        quantity, model, law.floor, law.size, law.alpha, law.data, law.beta, missed, len(ours), covered, widened, why
+        quantity, model, int(points.amounts[0]), law.floor, law.size, law.alpha, law.data, law.beta, missed, len(ours),
+        covered, widened, found.why,
     )  # fmt: skip
 
 
