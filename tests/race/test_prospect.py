@@ -89,6 +89,18 @@ def test_what_hardly_beats_guessing_is_set_aside():
     assert all(run.used for run in runs[:-2])
 
 
+def test_the_law_begins_where_it_holds():
+    """On the two smallest amounts nothing is learned yet."""
+    runs = [
+        replace(run, loss=EARLY(1, 1_000) + 0.01) if run.items < 1_000 else run for run in made("a/nano", 1_000, EARLY)
+    ]
+    told = outlook(runs, None, 1e-4)
+    assert told.trends[0].since > 250
+    assert outlook(BOTH, None, 1e-4).trends[0].since == 250
+    (one,) = prospects(told, None, ACCURACY, {"a": LADDERS["a"]}, [16_000])
+    assert one.loss_interval[0] < EARLY(1, 16_000) < one.loss_interval[1]
+
+
 def test_too_few_amounts_are_refused_by_name():
     told = outlook(made("a/nano", 1_000, EARLY, amounts=AMOUNTS[:3]), None, 1e-4)
     assert not told.foretold

@@ -44,6 +44,7 @@ class Trend:
     Attributes:
         quantity: the loss, or the error of the metric: 1 − score where higher is better, else the score.
         model: the architecture; where each size has a law of its own, with its size, and `size` is 0.
+        since: the items from which on the law holds; on less the loss does not fall as a power.
         missed: median error of the forecasts of held-out runs, as a share; None where none could be held out.
         held_out: how many cells of size and amount were.
         covered: the share of them in which all runs lay inside the interval before it was widened.
@@ -53,6 +54,7 @@ class Trend:
 
     quantity: str
     model: str
+    since: int
     floor: float
     size: float
     alpha: float

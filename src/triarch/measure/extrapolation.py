@@ -20,6 +20,7 @@ from triarch.measure.powerlaw import EXPONENTS, Array, Draws, Points, draw, fit
 LEVEL = 0.90
 FEWEST_AMOUNTS = 3
 WORST_ERROR, WORST_SCATTER, LEAST_KEPT, MOST_AT_BOUNDS = 0.10, 0.10, 0.01, 0.5
+USUAL_COUNT, USUAL_STRAYING = 2, 2.0
 GIVEN, SMALL_ERROR = 1.25, 0.01
 STEPS = 200
 
@@ -67,8 +68,8 @@ def back_test(points: Points) -> list[HeldOut]:
 def widening(strayed: Sequence[float]) -> float:
     """By how much intervals are stretched so that `LEVEL` of those held out lie inside; 1: as they are.
 
-    Where they are too few for a rank that covers so many, they tell a spread only, which is taken as Student's with one
-    more degree of freedom for what the intervals say of themselves.
+    Where they are too few for a rank that covers so many, they tell a spread only, which is taken as Student's. Two
+    more are added that strayed twice as far as intervals say of themselves, as those of such laws do.
 
     Args:
         strayed: of each held out, its distance from the forecast in half widths of the interval.
@@ -79,8 +80,9 @@ def widening(strayed: Sequence[float]) -> float:
     if rank <= len(strayed):
         return max(1.0, sorted(strayed)[rank - 1])
     normal = float(norm.ppf((1 + LEVEL) / 2))
-    spread = sqrt((1 + sum((normal * one) ** 2 for one in strayed)) / (1 + len(strayed)))
-    return max(1.0, *strayed, float(t.ppf((1 + LEVEL) / 2, 1 + len(strayed))) * spread / normal)
+    count = USUAL_COUNT + len(strayed)
+    spread = sqrt((USUAL_COUNT * USUAL_STRAYING**2 + sum((normal * one) ** 2 for one in strayed)) / count)
+    return max(1.0, *strayed, float(t.ppf((1 + LEVEL) / 2, count)) * spread / normal)
 
 
 def interval(draws: Array) -> Interval:

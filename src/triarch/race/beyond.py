@@ -144,7 +144,8 @@ def run(runs: Runs, wanted: Wanted, plan: Callable[[], Grid]) -> Scaling:
         for name in dict.fromkeys(size.architecture for size in sizes)
     }  # fmt: skip
     there = len(dataset.splits["train"])
-    at = sorted({*wanted.at}) or sorted({there, round(REACH * losses.largest)})
+    most = losses.largest or (errors.largest if errors else 0) or there
+    at = sorted({*wanted.at}) or sorted({there, round(REACH * most)})
     foretold = prospects(losses, errors, metric, tall, at)
     crossed = [one for told, by in ((errors, metric.name), (losses, LOSS)) if told for one in crossovers(told, by)]
     macs = {model: size.macs for model, size in known.items()}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from triarch.core.results import Interval, Metric
 from triarch.core.scaling import Crossover, Prospect, Purchase, SmallRun, Trend
 from triarch.measure.extrapolation import (
+    FEWEST_AMOUNTS,
     Extrapolation,
     HeldOut,
     best_buy,
@@ -22,13 +23,13 @@ from triarch.measure.extrapolation import (
     refusal,
     widening,
 )
-from triarch.measure.powerlaw import Array, Points, fit
+from triarch.measure.powerlaw import Array, Draws, Points, fit
 
 REACH = 10.0
 GUESSING = 0.9
 SURE = 0.9
 BOUGHT_AMOUNTS = 60
-LOSS = "loss"
+LOSS, TINY = "loss", 1e-9
 Sizes = Mapping[str, int]
 """Model → parameters."""
 
@@ -49,15 +50,21 @@ class Outlook:
     Attributes:
         quantity: what the laws are of.
         sizes: architecture → the parameters of its models that were run.
-        largest, smallest: amounts that were run.
+        most: architecture → the largest amount of data that it was run on.
+        smallest: amount that was run.
     """
 
     quantity: str
     trends: list[Trend]
     foretold: dict[str, Extrapolation]
     sizes: dict[str, list[float]]
+    most: dict[str, int]
     smallest: int
-    largest: int
+
+    @property
+    def largest(self) -> int:
+        """The most that every architecture here was run on."""
+        return min(self.most.values(), default=0)
 
     def best_at(self, name: str, items: float) -> tuple[float, Array]:
         """Of the sizes of an architecture that were run the best on so many items, and its draws."""
@@ -72,14 +79,14 @@ def outlook(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Ou
     Args:
         runs: those that are `used` count.
         metric: whose error the laws are of; None: of the loss.
-        least: errors below count as this, since a law never reaches 0.
+        least: errors of a metric up to 1 below this count as this, since a law never reaches 0.
     """
     quantity = LOSS if metric is None else f"error of {metric.name}"
     used = [run for run in runs if run.used]
     names = list(dict.fromkeys(_architecture(run.model) for run in runs))
     points = {name: _points([run for run in used if _architecture(run.model) == name], metric, least) for name in names}
-    fits = {name: fitted(part) for name, part in points.items() if len(part) and _fit_for_laws(part)}
-    widened = widening([one.strayed for _, held in fits.values() for one in held])
+    fits = {name: _fitted(part) for name, part in points.items() if len(part) and _fit_for_laws(part)}
+    widened = widening([one.strayed for fit in fits.values() for one in fit.held])
     trends: list[Trend] = []
     foretold: dict[str, Extrapolation] = {}
     models = {(_architecture(run.model), run.params): run.model for run in runs}
@@ -87,19 +94,43 @@ def outlook(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Ou
         if name not in fits:
             count = len(points[name].amounts)
             why = f"runs that do better than guessing on {count} amounts of data are too few"
-            trends.append(Trend(quantity, name, 0, 0, 0, 0, 0, None, 0, None, 1.0, why))
+            trends.append(Trend(quantity, name, 0, 0, 0, 0, 0, 0, None, 0, None, 1.0, why))
             continue
-        laws, held = fits[name]
-        why = refusal(points[name], laws, held)
-        parts = {name: points[name]} if 0.0 in laws else {
-            models[name, int(size)]: points[name].where(points[name].params == size) for size in laws
+        found = fits[name]
+        parts = {name: found.points} if 0.0 in found.laws else {
+            models[name, int(size)]: found.points.where(found.points.params == size) for size in found.laws
         }  # fmt: skip
-        trends += [_trend(quantity, model, part, held, widened, why) for model, part in parts.items()]
-        if not why:
-            foretold[name] = Extrapolation(laws, widened)
+        trends += [_trend(quantity, model, part, found, widened) for model, part in parts.items()]
+        if not found.why:
+            foretold[name] = Extrapolation(found.laws, widened)
     sizes = {name: sorted({*points[name].params.tolist()}) for name in foretold}
-    amounts = [run.items for run in used] or [0]
-    return Outlook(quantity, trends, foretold, sizes, min(amounts), max(amounts))
+    most = {name: int(points[name].amounts[-1]) for name in foretold}
+    return Outlook(quantity, trends, foretold, sizes, most, min((run.items for run in used), default=0))
+
+
+class _Fit(NamedTuple):
+    """Laws through the runs on the amounts from which on they hold, their back-test, and why they are refused."""
+
+    points: Points
+    laws: dict[float, Draws]
+    held: list[HeldOut]
+    why: str
+
+
+def _fitted(points: Points) -> _Fit:
+    """Fit all runs; where that is refused those without the smallest amounts, as long as enough are left.
+
+    On little data a loss does not yet fall as a power (Hestness et al. 2017, arXiv 1712.00409, their figure 6).
+    """
+    amounts = points.amounts
+    fits: list[_Fit] = []
+    for start in range(max(1, len(amounts) - FEWEST_AMOUNTS)):
+        part = points.where(points.items >= amounts[start])
+        laws, held = fitted(part)
+        fits.append(_Fit(part, laws, held, refusal(part, laws, held)))
+        if not fits[-1].why:
+            return fits[-1]
+    return fits[0]
 
 
 def prospects(
@@ -118,9 +149,9 @@ def prospects(
                 error = loss if metric.name == LOSS else _of_run(errors, name, params, items)
                 if loss is None and error is None:
                     continue
-                most = max(losses.sizes.get(name) or (errors.sizes[name] if errors else [params]))
-                beyond = items / losses.largest
-                far = beyond > 1.01 * REACH or params > 1.01 * REACH * most
+                told = losses if loss is not None or errors is None else errors
+                beyond = items / told.most[name]
+                far = beyond > 1.01 * REACH or params > 1.01 * REACH * max(told.sizes[name])
                 score, around = (None, None) if error is None else _scores(metric, *error)
                 found.append(Prospect(
                     model, params, items, loss and loss[0], loss and loss[1], score, around, round(beyond, 2), far
@@ -130,11 +161,12 @@ def prospects(
 
 def crossovers(outlook: Outlook, by: str) -> list[Crossover]:
     """Between each two architectures, within ten times what was run; each with its best size at every amount."""
-    reach = (outlook.smallest, round(REACH * outlook.largest))
-    return [_crossover(outlook, by, names, reach) for names in combinations(outlook.foretold, 2)]
+    return [_crossover(outlook, by, names) for names in combinations(outlook.foretold, 2)]
 
 
-def _crossover(outlook: Outlook, by: str, names: tuple[str, str], reach: tuple[int, int]) -> Crossover:
+def _crossover(outlook: Outlook, by: str, names: tuple[str, str]) -> Crossover:
+    largest = min(outlook.most[name] for name in names)
+    reach = (outlook.smallest, round(REACH * largest))
     count = min(len(outlook.best_at(name, reach[0])[1]) for name in names)
     first, second = (lambda items, name=name: outlook.best_at(name, items)[1][:count] for name in names)
     one = crossing(first, second, *reach)
@@ -144,7 +176,7 @@ def _crossover(outlook: Outlook, by: str, names: tuple[str, str], reach: tuple[i
         low, high = one.interval
         around = (None if low is None else round(low), None if high is None else round(high))
     found = Crossover(by, names, names[one.below], names[one.above], items, around, reach, round(one.sure, 3), "")
-    return replace(found, text=_crossing(found, outlook.largest))
+    return replace(found, text=_crossing(found, largest))
 
 
 def purchases(
@@ -221,7 +253,7 @@ def _purchase(
     made = losses.foretold[name].at(params, items, one_run=True)
     low, high = interval(made)
     most = max(losses.sizes[name])
-    far = items > 1.01 * REACH * losses.largest or params > 1.01 * REACH * most
+    far = items > 1.01 * REACH * losses.most[name] or params > 1.01 * REACH * most
     enough = "; more time would buy nothing more" if takes < 0.5 * hours else ""
     limit = f"the {there:,} examples that are there" if data == "there" else "as many examples as are of use"
     text = (
@@ -231,26 +263,26 @@ def _purchase(
     return Purchase(hours, data, model, params, items, float(np.median(made)), (low, high), takes, far, text)
 
 
-def _trend(
-    quantity: str, model: str, points: Points, held: Sequence[HeldOut], widened: float, why: str
-) -> Trend:  # fmt: skip
+def _trend(quantity: str, model: str, points: Points, found: _Fit, widened: float) -> Trend:
     law = fit(points)
-    ours = [one for one in held if one.params in points.params]
+    ours = [one for one in found.held if one.params in points.params]
     missed = median_error(ours) if ours else None
     covered = float(np.mean([one.strayed <= 1 for one in ours])) if ours else None
     return Trend(
-        quantity, model, law.floor, law.size, law.alpha, law.data, law.beta, missed, len(ours), covered, widened, why
+        quantity, model, int(points.amounts[0]), law.floor, law.size, law.alpha, law.data, law.beta, missed, len(ours),
+        covered, widened, found.why,
     )  # fmt: skip
 
 
 def _points(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Points:
     values = [run.loss if metric is None else run.score for run in runs]
     known = [(run, value) for run, value in zip(runs, values) if value is not None]
-    turned = [1 - value if metric is not None and metric.direction == "max" else value for _, value in known]
+    share = metric is not None and metric.direction == "max"
+    turned = [max(least, 1 - value) if share else max(TINY, value) for _, value in known]
     return Points(
         np.array([run.params for run, _ in known], dtype=np.float64),
         np.array([run.items for run, _ in known], dtype=np.float64),
-        np.maximum(np.array(turned, dtype=np.float64), least),
+        np.array(turned, dtype=np.float64),
     )
 
 
