@@ -12,8 +12,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from triarch.core.choice import Choice
 from triarch.core.errors import InputError
-from triarch.core.results import Choice, Forecast
+from triarch.core.results import Forecast
 from triarch.data.season import movement
 from triarch.ship.artifact import load
 from triarch.verbs.choose import choose

@@ -9,7 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from triarch.core.results import Choice, Forecast, Listing, Predictions
+from triarch.core.choice import Choice
+from triarch.core.findings import Effect, Reason
+from triarch.core.results import Forecast, Listing, Metric, Predictions
+from triarch.core.scaling import Scaling
 
 
 def show(result: Any) -> None:
@@ -21,6 +24,8 @@ def show(result: Any) -> None:
         console.print(_table(_answers(result), skip=("top", "quantiles")))
     elif isinstance(result, Choice):
         _show_choice(console, result)
+    elif isinstance(result, Scaling):
+        _show_scaling(console, result)
     else:
         rows = [{"": name, "value": value} for name, value in vars(result).items()]
         console.print(_table(rows))
@@ -42,6 +47,10 @@ def _show_choice(console: Console, choice: Choice) -> None:
     baselines = [{"baseline": one.name, "score": one.score, "seconds": one.seconds} for one in choice.baselines]
     console.print(_table(baselines))
     console.print(choice.verdict.text, markup=False)
+    for reason in _main(choice.reasons):
+        console.print(f"· {reason.statement}", markup=False)
+    if choice.robustness:
+        console.print(_table([_borne(one, choice.metric) for one in choice.robustness]))
     if choice.verdict.kind != "network" and choice.verdict.baseline:
         console.print(f"\n{choice.verdict.baseline.code}\n", markup=False)
     console.print(
@@ -49,6 +58,41 @@ def _show_choice(console: Console, choice: Choice) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _main(reasons: list[Reason]) -> list[Reason]:
+    """Those for a short account: of the channels of a model only the one that tells most; the report has all."""
+    told = [one for one in reasons if one.told]
+    channels = sorted((one for one in told if one.kind == "channel"), key=lambda one: abs(one.difference))
+    most = {one.model: one for one in channels}
+    return [one for one in told if one.kind != "channel" or one is most[one.model]]
+
+
+def _borne(one: Effect, metric: Metric) -> dict[str, Any]:
+    return {
+        "model": one.model, "disturbed by": one.name, metric.name: one.score, "difference": one.difference,
+        "interval": one.interval,
+    }  # fmt: skip
+
+
+def _show_scaling(console: Console, scaling: Scaling) -> None:
+    rows = [
+        {
+            "model": one.model, "examples": one.items, "times run": one.beyond,
+            scaling.metric.name: _around(one.score, one.score_interval), "loss": _around(one.loss, one.loss_interval),
+            "": "far" if one.far else "",
+        }
+        for one in scaling.prospects
+    ]  # fmt: skip
+    if rows:
+        console.print(_table(rows))
+    console.print(scaling.text, markup=False)
+    console.print(f"runs      {scaling.run}", markup=False, soft_wrap=True)
+
+
+def _around(value: float | None, interval: tuple[float, float] | None) -> str:
+    """A figure and its interval."""
+    return "–" if value is None or interval is None else f"{value:.3f} ({interval[0]:.3f}–{interval[1]:.3f})"
 
 
 def _table(rows: list[dict[str, Any]], skip: tuple[str, ...] = ()) -> Table:

@@ -5,7 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from triarch.core.results import BaselineScore, Candidate, Choice, Latency, Metric, Verdict, as_json
+from triarch.core.choice import BaselineScore, Candidate, Choice
+from triarch.core.results import Latency, Metric, as_json
+from triarch.core.verdict import Verdict
 from triarch.race.candidates import mark_front
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from triarch.core.errors import InputError
 from triarch.data.asked import Continued
-from triarch.data.calendar import columns, cycles, width
+from triarch.data.calendar import columns, cycles
 from triarch.data.dataset import prepare
 from triarch.data.long_frame import latest
 from triarch.data.open import open_source
@@ -33,7 +34,7 @@ def test_numbered_steps_have_no_calendar():
 def test_columns_tell_where_a_time_is():
     times = pd.DatetimeIndex(["2024-01-01 00:00", "2024-01-01 06:00", "2024-07-02 12:00", "1969-12-31 18:00"])
     told = columns(times, ("day", "week", "year"))
-    assert told.shape == (4, width(("day", "week", "year")))
+    assert told.shape == (4, 2 + 7 + 2)
     assert told[:, :2] == pytest.approx(np.array([[0, 1], [1, 0], [0, -1], [-1, 0]]), abs=1e-6)
     assert told[:, 2:9].argmax(axis=1).tolist() == [time.day_of_week for time in times]
     assert told[:, 2:9].sum(axis=1).tolist() == [1, 1, 1, 1]
@@ -85,3 +86,9 @@ def test_ridge_reads_the_dates_ahead(lookback):
     told = Continued(horizon=24, lookback=lookback)
     untold = Continued(horizon=24, lookback=lookback, calendar=())
     assert error(told) < 0.8 * error(untold)
+
+
+def test_numbers_have_no_place_in_a_day():
+    numbered = pd.DataFrame({"ds": np.arange(400), "y": np.sin(np.arange(400))})
+    with pytest.raises(InputError, match="holds numbers"):
+        open_source(numbered, continued=Continued(calendar=("day",)))

@@ -153,3 +153,30 @@ def test_very_little_data_has_as_many_folds_as_its_largest_class(each):
     x = np.random.default_rng(0).normal(size=(2 * each, 8))
     dealt = split(open_source((x, np.arange(2 * each) % 2)))
     assert all(len(rows["select"]) for rows in dealt.folds)
+
+
+@pytest.mark.parametrize("name", ["digits", "languages"])
+def test_train_and_select_are_parted_anew(name):
+    data = prepare(open_source(name))
+    first, other, third = (data.folded(number) for number in (None, 1, 2))
+    assert np.array_equal(first.rows("confirm"), other.rows("confirm"))
+    assert len(other.rows("select")) == pytest.approx(len(first.rows("select")), rel=0.03)
+    assert len(np.intersect1d(first.rows("select"), other.rows("select"))) < 0.5 * len(first.rows("select"))
+    assert not np.array_equal(other.rows("select"), third.rows("select"))
+    every = np.concatenate([other.rows(part) for part in ("train", "select", "confirm")])
+    assert len(np.unique(every)) == len(every)
+    assert np.array_equal(other.rows("select"), other.folded(1).rows("select"))  # again, of what is parted already
+    if data.source.groups is not None:
+        groups = [set(data.source.groups[other.rows(part)]) for part in ("train", "select", "confirm")]
+        assert not groups[0] & groups[1]
+        assert not groups[1] & groups[2]
+        assert not groups[0] & groups[2]
+
+
+def test_what_time_or_the_data_part_stays_so():
+    series = prepare(open_source("sunspots"))
+    assert series.folded(1) is series
+    x, y = np.random.default_rng(0).normal(size=(1_200, 9)), np.arange(1_200) % 4
+    source = open_source((x, y))
+    own = prepare(replace(source, parts=np.array(["train", "train", "select", "confirm"])[np.arange(1_200) // 4 % 4]))
+    assert own.folded(1) is own

@@ -7,8 +7,9 @@ import numpy as np
 
 import triarch
 from triarch.core.budget import Budget
+from triarch.core.choice import Candidate
 from triarch.core.record import Record
-from triarch.core.results import Candidate, Latency, Metric
+from triarch.core.results import Latency, Metric
 from triarch.race import costs, verdict
 from triarch.race.candidates import Entry
 from triarch.race.plan import Heat

@@ -40,7 +40,7 @@ def test_workers_do_what_one_process_does(stage):
     try:
         workers.ready()
         assert all(worker.ready for worker in workers._workers)
-        done = {piece.key: result for piece, result, _ in workers.results(piece(number) for number in range(3))}
+        done = {piece.key: result for piece, result, *_ in workers.results(piece(number) for number in range(3))}
     finally:
         workers.close()
     shop = Workshop(run, dataset, task, base, silent)

@@ -1,5 +1,7 @@
 """Who stays in a heat, from made-up results."""
 
+import pytest
+
 from triarch.core.results import Metric
 from triarch.race.halving import Halving
 from triarch.race.plan import SHORTEST_TRIAL, Heat, _first_slot, _screened
@@ -11,11 +13,12 @@ MODELS = ["a/nano", "b/nano", "c/nano", "d/nano"]
 
 def heat(models, kept):
     rungs, _ = _screened(len(models), 3) if kept else ([12, 4, 2], 0)
-    return Heat("cnn", models, dict.fromkeys(models, RATES), rungs, 30.0, kept=kept)
+    return Heat("cnn", models, {model: list(RATES) for model in models}, rungs, 30.0, kept=kept)
 
 
-def result(score, loss=1.0):
-    return {"score": score, "loss": loss}
+def result(score, loss=1.0, steps=500, half=0.0):
+    interval = None if score is None else [score - half, score + half]
+    return {"score": score, "loss": loss, "steps": steps, "interval": interval}
 
 
 def test_screening_keeps_models_and_tries_them_at_every_rate():
@@ -60,3 +63,46 @@ def test_slots_fill_the_time_and_none_is_too_short():
         assert sum(count * made.slot(rung, count) for rung, count in enumerate(rungs)) - 30.0 < 1e-9
     assert _first_slot(12.0, 3, 4) == 0.0
     assert _first_slot(30.0, 3, 4) >= SHORTEST_TRIAL
+
+
+def raced(halving, number, score, steps=500, half=0.0):
+    """A rung, widened as far as it goes: the trials that were added."""
+    added = []
+    while new := halving.wider(number, {one: result(score(*one), steps=steps, half=half) for one in halving.alive}):
+        added += new
+    return added
+
+
+def one_model(rates=(0.001, 0.003, 0.009)):
+    return Halving(Heat("cnn", ["a/nano"], {"a/nano": list(rates)}, [3], 30.0), ACCURACY, on_folds=False)
+
+
+def test_a_best_rate_at_the_end_goes_on_beyond_it():
+    halving = one_model()
+    assert [rate for _, rate in raced(halving, 0, lambda _, rate: rate)] == pytest.approx([0.027, 0.081])
+    halving.cut(0, {trial: result(trial[1]) for trial in halving.alive})
+    assert halving.finalist.lr == pytest.approx(0.081)
+    assert halving.heat.rates["a/nano"] == pytest.approx([0.001, 0.003, 0.009, 0.027, 0.081])
+
+
+def test_it_stops_where_the_best_is_no_longer_at_the_end():
+    assert raced(one_model(), 0, lambda _, rate: -abs(rate - 0.01)) == [("a/nano", pytest.approx(0.027))]
+    assert raced(one_model(), 0, lambda _, rate: -abs(rate - 0.003)) == []
+    assert [rate for _, rate in raced(one_model(), 0, lambda _, rate: -rate)] == pytest.approx([0.001 / 3, 0.001 / 9])
+
+
+def test_rates_are_not_widened_later_nor_where_there_is_one_nor_beyond_what_can_be():
+    assert raced(one_model(), 1, lambda _, rate: rate) == []
+    assert raced(one_model((0.003,)), 0, lambda _, rate: rate) == []
+    assert raced(one_model((0.01, 0.1, 1.0)), 0, lambda _, rate: rate) == []
+    assert raced(one_model(), 0, lambda _, rate: rate, steps=499) == []
+    assert raced(one_model(), 0, lambda _, rate: rate, half=0.004) == []
+    assert raced(one_model(), 0, lambda *_: None) == []
+
+
+def test_after_screening_the_second_rung_is_widened():
+    halving = Halving(heat(MODELS, 2), ACCURACY, on_folds=False)
+    assert raced(halving, 0, lambda _, rate: rate) == []
+    halving.cut(0, {(model, 0.2): result(score) for model, score in zip(MODELS, (0.1, 0.7, 0.2, 0.9))})
+    added = raced(halving, 1, lambda model, rate: rate if model == "b/nano" else -rate)
+    assert {model for model, _ in added} == {"b/nano", "d/nano"}

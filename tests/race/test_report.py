@@ -20,7 +20,8 @@ from made.choices import (
     mistakes,
     words,
 )
-from triarch.core.results import BaselineScore, Candidate, Latency, Metric
+from triarch.core.choice import BaselineScore, Candidate
+from triarch.core.results import Latency, Metric
 from triarch.race.charts import Curve
 from triarch.race.figures import digits, fact, score, short
 from triarch.race.report import MISTAKES, Mistake, report
@@ -34,7 +35,7 @@ def test_says_everything(modality):
         "Use plain/micro", "A sentence about network", "Trained from scratch", "0.972", "0.949–0.985", "360 items",
         "+1.8", "−0.2 to +3.8", "a tie", "+2.1", "clear lead", "205 k", "0.655", "412 kB", "58.4 s", "of 60 s allowed",
         "gru/micro", "over budget", LIMIT, "too slow", "diverged", "not ready in its time",
-        "Outside the frame: rnn/nano 0.412, majority 0.104", "9 of the 360 items", "hierarchical bootstrap over seeds",
+        "Outside the frame: rnn/nano 0.412, majority 0.104", "9 of the 360 items", "what chance in the items",
         "95%", "runs/digits-1/run", "AMD EPYC 7B13", "8.40 GB", "the split is stratified", "max params 500,000",
     ):  # fmt: skip
         assert expected in said, expected
@@ -86,10 +87,23 @@ def test_says_how_classes_are_answered():
     assert "Answers, class by class" not in words(report(choice(), [], []))
 
 
+def test_says_why_and_how_robust():
+    page = report(full(), [], [])
+    said = words(page)
+    for expected in (
+        "plain/micro uses where the pixels stand.", "gru/micro: far back.",
+        "1 more costs nothing that could be measured gru/micro: gray costs nothing.", "0.913 −5.9 −8.1 to −4.1",
+        "blur of 0.5 pixels gru/micro 0.958 +0.1 −0.4 to +0.6", "0.024",
+    ):  # fmt: skip
+        assert expected in said, expected
+    assert "<script>alert" not in page
+    assert "how robust" not in words(report(choice(), [], []))
+
+
 def test_numbers_name_their_records():
     page = report(full(), curves(), mistakes(), data())
     named = {key.rstrip("/…") for key in re.findall(r"<code>([a-z]+(?:/…)?)</code>", page)}
-    assert named == {"trial", "final", "baseline", "costs", "finished", "verdict", "data"}
+    assert named == {"trial", "final", "baseline", "costs", "finished", "verdict", "reasons", "data"}
 
 
 def test_the_front_on_each_axis():

@@ -2,7 +2,8 @@
 
 import pytest
 
-from triarch.core.results import Candidate, Metric
+from triarch.core.choice import Candidate
+from triarch.core.results import Metric
 from triarch.models import registry
 from triarch.race.candidates import Entry
 from triarch.race.plan import _first_slot, clearly_behind, plan_finals, worth

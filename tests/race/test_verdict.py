@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from triarch.core.budget import Costs
-from triarch.core.results import BestBaseline, Candidate, Latency, Limit, Metric, Verdict
-from triarch.measure.statistics import Difference
+from triarch.core.choice import Candidate
+from triarch.core.results import Latency, Metric
+from triarch.core.verdict import BestBaseline, Limit, Settling, Undecided, Verdict
+from triarch.measure.comparison import Difference
 from triarch.race.candidates import mark_front
 from triarch.race.costs import Standing
 from triarch.race.telling import Story, text
@@ -129,3 +131,23 @@ def test_limits_come_before_all():
     told = text(replace(VERDICT, limits=limits), replace(STORY, standing=unknown))
     assert told.startswith("Not shown to keep every limit")
     assert "0.5 ms" not in told
+
+
+def test_how_probable_it_is_and_what_would_settle_it():
+    told = text(replace(VERDICT, probability=0.972, optimism=0.013), STORY)
+    assert "+2.0 points (+1.0 to +3.0), better with 97% probability: a clear lead." in told
+    assert "On select, by which it was chosen, it scored 1.3 points better." in told
+    tie = replace(VERDICT, difference=0.004, interval=(-0.01, 0.02), tie=True, probability=0.999)
+    more = text(replace(tie, settling=Settling(4, 12.3, 2_000)), STORY)
+    assert "better with >99% probability: a tie." in more
+    assert "4 more seeds of each, about 12 minutes more, would settle it" in more
+    assert "4 more seeds of each would settle it" in text(replace(tie, settling=Settling(4, None, 2_000)), STORY)
+    items = text(replace(tie, settling=Settling(None, None, 2_000)), STORY)
+    assert "More time would not settle it; about 2,000 items of confirm would" in items
+    assert "Neither more time nor" in text(replace(tie, settling=Settling(None, None, None)), STORY)
+
+
+def test_families_that_had_not_come_to_their_end_are_named():
+    verdict = replace(VERDICT, undecided=[Undecided("transformer", "c/nano", "its training loss stood still at 2.08")])
+    told = text(verdict, STORY)
+    assert "Undecided about transformer: of c/nano its training loss stood still at 2.08." in told

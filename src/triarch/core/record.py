@@ -20,6 +20,7 @@ class Record:
         seconds: how long it took.
         ended: seconds since the run began, interruptions left out.
         threads: threads that it could use.
+        cpu_seconds: processor time that it had, where that was looked at.
     """
 
     key: str
@@ -27,6 +28,7 @@ class Record:
     seconds: float
     ended: float
     threads: int = field(default=1)
+    cpu_seconds: float | None = None
 
 
 class Ledger:

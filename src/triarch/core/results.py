@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, is_dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
-
-from triarch.core.timing import Foretold as Foretold
-from triarch.core.timing import Latency as Latency
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any, Literal
 
 Interval = tuple[float, float]
 BALANCED = "balanced "
@@ -31,6 +24,36 @@ class Metric:
     def gain(self, value: float) -> float:
         """The value, turned so that higher is better."""
         return value if self.direction == "max" else -value
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds from raw input to decoded answer, batch 1.
+
+    Attributes:
+        cpu: the process's CPU time, all threads together.
+        spread: how far the medians of its blocks lie apart, as a part of `p50`.
+        busy: the machine had other work all the while, and on a quiet one it is quicker.
+    """
+
+    p50: float
+    p95: float
+    cpu: float | None = None
+    spread: float | None = None
+    busy: bool = False
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """A latency that was not measured, but told from what a model computes and what that costs on this machine.
+
+    Attributes:
+        p50: milliseconds of the network alone, without what comes before and after it.
+        error: how far off that is on average for an architecture that took no part in the calibration; 0.1 is 10%.
+    """
+
+    p50: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -186,196 +209,6 @@ class Verification:
     difference: float
     files: dict[str, int]
     fault: str = ""
-
-
-@dataclass(frozen=True)
-class BaselineScore:
-    """A classical method on the select split."""
-
-    name: str
-    score: float | None
-    seconds: float
-    status: str = "finished"
-
-
-@dataclass
-class Candidate:
-    """One architecture/size in a race; scores are on the select split.
-
-    Attributes:
-        on_front: no other that raced is at least as good in score, latency, artifact and memory, and better in one.
-    """
-
-    model: str
-    family: str
-    params: int
-    macs: int | None
-    latency_ms: Latency | None = None
-    peak_memory_bytes: int | None = None
-    artifact_bytes: int | None = None
-    score: float | None = None
-    interval: Interval | None = None
-    status: str = "not run"
-    reason: str = ""
-    trials: int = 0
-    seeds: int = 0
-    on_front: bool = False
-
-
-@dataclass(frozen=True)
-class BestBaseline:
-    """The best classical method beside the best network, on the confirm split.
-
-    Attributes:
-        difference: score of the network minus the baseline's.
-        code: lines of Python that reproduce it.
-    """
-
-    name: str
-    score: float
-    difference: float
-    interval: Interval
-    code: str
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A limit of the budget beside what the answer takes.
-
-    Attributes:
-        name: max_params, max_size (bytes), max_memory (bytes) or max_latency (milliseconds, p95).
-        measured: of the finished artifact, in a fresh process; None where it could not be measured.
-        kept: None where that is not known.
-    """
-
-    name: str
-    limit: float
-    measured: float | None
-    kept: bool | None
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """How one class is answered; None where there is nothing to divide by."""
-
-    name: str
-    items: int
-    recall: float | None
-    precision: float | None
-    f1: float | None
-
-
-@dataclass(frozen=True)
-class CalibrationBin:
-    """The items whose answer was given a probability above `low` and up to `high`; `confidence` is its mean."""
-
-    low: float
-    high: float
-    items: int
-    confidence: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How a classifier answers, class by class.
-
-    Attributes:
-        confusion: items by class (rows) and answer (columns).
-        calibration_error: the expected one over `bins`, which leave empty ones out.
-    """
-
-    classes: list[ClassScore]
-    confusion: list[list[int]]
-    calibration_error: float
-    bins: list[CalibrationBin]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The answer.
-
-    Attributes:
-        kind: what to use; "undecided" where the data cannot tell network and baseline apart. Where no network keeps the
-            limits it is a baseline, if one was ready.
-        model: the best network, whatever `kind` says; of two that tie the cheaper.
-        difference: `model` minus `runner_up`, paired on the items of the confirm split.
-        tie: the interval of `difference` contains zero, or `difference` is within the margin that was asked for.
-        score: of the artifact, on the confirm split, opened once.
-        front: the models than which none is both as good and as cheap, in latency, memory and size, and better in one.
-        quality: of the artifact on the confirm split; None where the answer is no class.
-    """
-
-    kind: Literal["network", "baseline", "undecided"]
-    model: str
-    runner_up: str | None
-    difference: float | None
-    interval: Interval | None
-    tie: bool
-    score: float
-    score_interval: Interval
-    n: int
-    split: str
-    baseline: BestBaseline | None
-    text: str
-    limits: list[Limit] = field(default_factory=list)
-    front: list[str] = field(default_factory=list)
-    quality: Quality | None = None
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The outcome of a race.
-
-    Attributes:
-        artifact: its folder; None where no network keeps the limits.
-    """
-
-    task: str
-    metric: Metric
-    budget: dict[str, Any]
-    spent: dict[str, float]
-    baselines: list[BaselineScore]
-    candidates: list[Candidate]
-    verdict: Verdict
-    artifact: str | None
-    report: str
-    run: str
-    seed: int
-    threads: int
-    machine: dict[str, Any]
-    data: str = ""
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def best(self) -> Candidate:
-        """The network that the verdict names; it is the artifact."""
-        return next(one for one in self.candidates if one.model == self.verdict.model)
-
-    @property
-    def front(self) -> list[Candidate]:
-        """The networks between which score, latency, artifact and memory leave a choice, see `Candidate.on_front`."""
-        return [one for one in self.candidates if one.on_front]
-
-    def table(self) -> DataFrame:
-        """A row for each network, in the order of the report, then for each baseline, whose family is `baseline`."""
-        ranked = sorted(self.baselines, key=lambda one: (one.score is None, -self.metric.gain(one.score or 0.0)))
-        rows = [_row(one) for one in self.candidates]
-        rows += [{"model": one.name, "family": "baseline", "score": one.score, "status": one.status} for one in ranked]
-        frame: DataFrame = import_module("pandas").DataFrame(rows)  # not before it is asked for: it takes its time
-        return frame
-
-
-def _row(one: Candidate) -> dict[str, Any]:
-    """A candidate, the parts of its interval and latency apart."""
-    low, high = one.interval or (None, None)
-    p50, p95 = (one.latency_ms.p50, one.latency_ms.p95) if one.latency_ms else (None, None)
-    return {
-        "model": one.model, "family": one.family, "score": one.score, "low": low, "high": high, "status": one.status,
-        "reason": one.reason, "on_front": one.on_front, "params": one.params, "macs": one.macs,
-        "latency_p50_ms": p50, "latency_p95_ms": p95, "peak_memory_bytes": one.peak_memory_bytes,
-        "artifact_bytes": one.artifact_bytes, "trials": one.trials, "seeds": one.seeds,
-    }  # fmt: skip
 
 
 def as_json(result: Any) -> Any:

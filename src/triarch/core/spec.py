@@ -7,6 +7,7 @@ from typing import Literal
 
 Modality = Literal["image", "text", "series"]
 MODALITIES: tuple[Modality, ...] = ("image", "text", "series")
+Cycle = Literal["day", "week", "year"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Future:
     known: int = 0
     recent: int = 0
     lags: tuple[int, ...] = ()
-    calendar: tuple[Literal["day", "week", "year"], ...] = ()
+    calendar: tuple[Cycle, ...] = ()
     scale: float = 1.0
 
     @property

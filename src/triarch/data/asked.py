@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from triarch.core.errors import InputError, near
-from triarch.core.spec import MODALITIES, Modality
-from triarch.data.calendar import Cycle
+from triarch.core.spec import MODALITIES, Cycle, Modality
 
 Impute = Literal["linear", "last"]
 

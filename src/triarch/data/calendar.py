@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Cycle = Literal["day", "week", "year"]
+from triarch.core.spec import Cycle
+
 DAYS: dict[Cycle, float] = {"day": 1.0, "week": 7.0, "year": 365.25}
-COLUMNS: dict[Cycle, int] = {"day": 2, "week": 7, "year": 2}
 LONGEST_STEP: dict[Cycle, float] = {"day": 0.5, "week": 2.0, "year": 100.0}
 """In days: a longer step is hardly at another place of the cycle than the one before."""
 
@@ -23,11 +23,6 @@ def cycles(times: pd.Index[Any]) -> tuple[Cycle, ...]:
     passed = (times[-1] - times[0]) / pd.Timedelta("1D")
     step = passed / (len(times) - 1)
     return tuple(cycle for cycle in DAYS if step <= LONGEST_STEP[cycle] and passed + step >= 2 * DAYS[cycle])
-
-
-def width(told: Sequence[Cycle]) -> int:
-    """Number of columns that tell these cycles."""
-    return sum(COLUMNS[cycle] for cycle in told)
 
 
 def columns(times: pd.Index[Any], told: Sequence[Cycle]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, BinaryIO
@@ -22,7 +22,7 @@ from triarch.data.augment.mirror import MOST_ITEMS, Mirror, mirror
 from triarch.data.cache import kept
 from triarch.data.preprocess import LONGEST_TEXT, Preprocessor, collate
 from triarch.data.source import Source, check_learnable
-from triarch.data.split import SPLITS, Rows, check_dealt, split, undivided
+from triarch.data.split import SPLITS, Rows, check_dealt, parted_anew, split, undivided
 from triarch.data.store import Chosen, Ragged, Texts
 from triarch.data.table import Table, enough, tabulate
 from triarch.data.tokens import encode_all, fit_tokenizer, suited, token_type
@@ -36,6 +36,7 @@ class Dataset:
     Attributes:
         splits: the row numbers of each split.
         folds: other ways to part train and select, where there is little to train on.
+        movable: train and select as they were dealt first, where they may be parted anew.
         lengths: steps of each item, as a model takes them; 1 for images.
         tokens: token ids of each text, cut at the longest that any model takes; None for images and series.
     """
@@ -47,10 +48,21 @@ class Dataset:
     lengths: NDArray[np.int64]
     tokens: Ragged | None
     folds: tuple[Rows, ...] = ()
+    movable: Rows | None = None
+    _anew: dict[int, Rows] = field(default_factory=dict, repr=False, compare=False)
 
     def folded(self, number: int | None) -> Dataset:
-        """With the splits of fold `number`, counted round; itself where there are no folds."""
-        return replace(self, splits=self.folds[number % len(self.folds)]) if self.folds and number else self
+        """With train and select of fold `number`, counted round, or parted anew; 0, None: as they were dealt first.
+
+        Itself where time or the data says how they are parted.
+        """
+        if self.folds and number:
+            return replace(self, splits=self.folds[number % len(self.folds)])
+        if self.movable is None or not number:
+            return self
+        if number not in self._anew:
+            self._anew[number] = parted_anew(self.source, self.movable, number)
+        return replace(self, splits=self._anew[number])
 
     @property
     def longest(self) -> NDArray[np.int64]:
@@ -170,7 +182,8 @@ def prepare(
         split=dealt.rule,
     )
     source = replace(source, notes=[*source.notes, *notes])
-    return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens, dealt.folds)
+    movable = dealt.rows if dealt.movable else None
+    return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens, dealt.folds, movable)
 
 
 def _target(source: Source, train: NDArray[np.int64]) -> Target:

@@ -38,6 +38,12 @@ def from_long(frame: pd.DataFrame, roles: Roles, asked: Asked, name: str) -> Sou
     notes = [
         f"series to be continued: {roles.value!r} by {roles.time!r}" + f" of {roles.series!r}" * bool(roles.series)
     ]
+    if asked_for.calendar and not step:
+        raise InputError(
+            f"{name}: column {roles.time!r} holds numbers, where dates are wanted: they tell the"
+            f" {asked_for.calendar[0]}",
+            "give dates, or a model that knows no calendar",
+        )
     panel, names, starts, filled = regular(table, step, channels, asked_for, name)
     if zoned(frame[roles.time]):
         notes.append("times with zones are taken to UTC")

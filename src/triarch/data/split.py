@@ -34,12 +34,14 @@ class Splits:
         rule: in words.
         notes: what was left out, in words.
         folds: where there is little to train on, other ways to part train and select; the first is `rows`.
+        movable: whether train and select may be parted anew: neither time nor the data itself says how.
     """
 
     rows: Rows
     rule: str
     notes: tuple[str, ...]
     folds: tuple[Rows, ...] = ()
+    movable: bool = False
 
 
 def shares(items: int) -> dict[Split, float]:
@@ -71,9 +73,16 @@ def split(source: Source) -> Splits:
     rows, notes = _without_copies(source, rows)
     rule = _rule(source, kept, wanted)
     if "select" in kept or len(rows["train"]) >= FEW:
-        return Splits(rows, rule, notes)
+        return Splits(rows, rule, notes, movable="select" not in kept)
     rule += f"; fewer than {FEW} to train on: select is any of {FOLDS} stratified folds, dealt {REPEATS} times"
     return Splits(rows, rule, notes, (rows, *_folds(source, rows)))
+
+
+def parted_anew(source: Source, rows: Rows, way: int) -> Rows:
+    """Train and select of `rows` parted in another way, by another hash; confirm stays."""
+    both = np.sort(np.concatenate((rows["train"], rows["select"])))
+    dealt = _deal(source, both, {"select": len(rows["select"]) / len(both)}, way) | {"confirm": rows["confirm"]}
+    return _without_copies(source, dealt)[0] | {"confirm": rows["confirm"]}
 
 
 def undivided(source: Source) -> Splits:
@@ -103,14 +112,18 @@ def check_dealt(source: Source, dealt: Splits) -> None:
         )
 
 
-def _deal(source: Source, rows: NDArray[np.int64], wanted: dict[Split, float]) -> Rows:
-    """`wanted` shares of `rows`, the rest to train; of each class as far as there are no groups."""
+def _deal(source: Source, rows: NDArray[np.int64], wanted: dict[Split, float], way: int = 0) -> Rows:
+    """`wanted` shares of `rows`, the rest to train; of each class as far as there are no groups.
+
+    Args:
+        way: number of the hash.
+    """
     if source.groups is None:
         groups, strata = rows, source.labels[rows]
     else:
         groups = np.unique(source.groups[rows], return_inverse=True)[1]
         strata = np.zeros(len(rows), dtype=np.int64)
-    rank = _hashed(groups, source.fingerprint)
+    rank = _hashed(groups, source.fingerprint, way)
     order = np.lexsort((rank, strata))
     rows, groups, strata = rows[order], groups[order], strata[order]
     first = np.r_[True, (np.diff(groups) != 0) | (np.diff(strata) != 0)]
@@ -159,9 +172,9 @@ def _distinct(values: NDArray[np.uint64]) -> int:
     return 1 + int((ordered[1:] != ordered[:-1]).sum())
 
 
-def _hashed(groups: NDArray[np.int64], fingerprint: str) -> NDArray[np.uint64]:
-    """A number for every group that looks random (splitmix64; Steele et al. 2014), seeded by the fingerprint."""
-    key = np.uint64(int(fingerprint[:16], 16))
+def _hashed(groups: NDArray[np.int64], fingerprint: str, way: int = 0) -> NDArray[np.uint64]:
+    """A number for every group that looks random (splitmix64; Steele et al. 2014), seeded by fingerprint and way."""
+    key = np.uint64((int(fingerprint[:16], 16) ^ way * 0xD1342543DE82EF95) % 2**64)
     with np.errstate(over="ignore"):
         x = (groups.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + key
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from triarch.core.results import CalibrationBin, ClassScore, Quality
-
-BINS = 15
+from triarch.core.findings import ClassScore, Quality
+from triarch.measure.calibration import calibration, expected_error
 
 
 def quality(truth: NDArray[np.int64], probabilities: NDArray[np.floating], names: tuple[str, ...]) -> Quality:
@@ -27,28 +26,7 @@ def quality(truth: NDArray[np.int64], probabilities: NDArray[np.floating], names
         for name, hits, items, told in zip(names, right, there, answered)
     ]
     bins = calibration(probabilities.max(axis=1), answers == truth)
-    error = sum(one.items * abs(one.accuracy - one.confidence) for one in bins) / max(1, len(truth))
-    return Quality(classes, table.tolist(), float(error), bins)
-
-
-def calibration(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> list[CalibrationBin]:
-    """Items by how sure the answer was, in 15 bins of equal width, without the empty ones.
-
-    The expected calibration error is the mean over items of |accuracy - confidence| of their bin: Guo et al. 2017, "On
-    calibration of modern neural networks" (arXiv 1706.04599).
-
-    Args:
-        confidence: probability of each answer (I).
-        right: whether it was right (I).
-    """
-    confidence = np.asarray(confidence, dtype=np.float64)
-    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    bins = []
-    for number in np.unique(place).tolist():
-        rows = place == number
-        sure, hits = float(confidence[rows].mean()), float(right[rows].mean())
-        bins.append(CalibrationBin(number / BINS, (number + 1) / BINS, int(rows.sum()), sure, hits))
-    return bins
+    return Quality(classes, table.tolist(), expected_error(bins), bins)
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -11,8 +11,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from triarch.core.budget import LIMITS, Budget, Costs
+from triarch.core.choice import Candidate
 from triarch.core.files import folder_bytes
-from triarch.core.results import Candidate, Latency, Metric
+from triarch.core.results import Latency, Metric
 from triarch.data.dataset import Dataset
 from triarch.measure.count import macs, params, weight_bytes
 from triarch.measure.front import front

@@ -9,7 +9,8 @@ from math import inf, isfinite, log10
 from statistics import median
 from typing import Any
 
-from triarch.core.results import Candidate, Choice, Interval
+from triarch.core.choice import Candidate, Choice
+from triarch.core.results import Interval
 from triarch.measure.front import front
 from triarch.race.figures import between, digits, label, score, short
 

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 
 from triarch.core.budget import Costs
+from triarch.core.choice import BaselineScore, Candidate, Choice
 from triarch.core.errors import InputError
 from triarch.core.files import folder_bytes, write_json, write_text
 from triarch.core.machine import this_machine
-from triarch.core.results import BaselineScore, Candidate, Choice, Interval, Metric, Verdict, as_json
+from triarch.core.results import Interval, Metric, as_json
+from triarch.core.verdict import Verdict
 from triarch.data.dataset import Dataset
-from triarch.measure.statistics import paired_difference, score_interval
+from triarch.measure.comparison import paired_difference
 from triarch.measure.statistics import score as mean_score
+from triarch.measure.statistics import score_interval
 from triarch.race import baselines
 from triarch.race.candidates import Entry, mark_front
 from triarch.race.charts import Curve
@@ -27,10 +30,13 @@ from triarch.race.options import Options
 from triarch.race.outlook import outlooks
 from triarch.race.plan import BASELINES, MEASURING, PROBING, Finals, Heat
 from triarch.race.race import Race, trial_key
+from triarch.race.reasons import reasons
 from triarch.race.report import MISTAKES, Mistake, report
 from triarch.race.verdict import Opened, baseline_values, judge, ranking
 from triarch.ship.deliver import Measured, deliver
 from triarch.training.recipe import Recipe, to_yaml
+
+BUSY = 0.85  # of a processor: with less, other work took it
 
 
 def run(
@@ -78,6 +84,7 @@ def run(
     mark_front(candidates, race.task.primary)
     verdict = replace(verdict, front=[one.model for one in candidates if one.on_front])
     race.once("verdict", lambda: as_json(verdict))
+    why = reasons(race, finals, verdict, plan)
     choice = Choice(
         task=race.task.name,
         metric=race.task.primary,
@@ -93,7 +100,16 @@ def run(
         threads=race.base.threads,
         machine=asdict(this_machine()),
         data=race.dataset.spec.name,
-        notes=[*race.dataset.source.notes, *race.dataset.variations, *options.notes(), *_cuts(race, plan)],
+        notes=[
+            *race.dataset.source.notes,
+            *race.dataset.variations,
+            *options.notes(),
+            *_cuts(race, plan),
+            *_busy(race),
+            *why.notes,
+        ],
+        reasons=why.reasons,
+        robustness=why.robustness,
     )
     card = _card(race)
     mistakes = _mistakes(race.dataset, winner)
@@ -184,20 +200,21 @@ def _note(
         if done:
             counted.score, counted.interval = _pooled(race, done, plan)
             counted.seeds = len(done)
+            counted.calibration_error = float(np.mean([result["calibration_error"] for result in done]))
             place = {verdict.model: "winner", verdict.runner_up: "runner-up"}
             counted.status = place.get(entry.model, "finalist")
             counted.reason = f"the best {counted.family}"
 
 
 def _pooled(race: Race, done: list[dict[str, Any]], plan: Finals) -> tuple[float, Interval]:
-    """Score of all seeds of a finalist; on folds each seed has items of its own."""
+    """Score of all seeds of a finalist; where train and select are parted anew, each seed has items of its own."""
     rows = [race.rows("select", plan.select, race.fold(result["seed"])) for result in done]
-    if race.dataset.folds:
+    if race.fold(1) is not None:
         values = np.concatenate([result["values"] for result in done])
         interval = score_interval(values, race.strata(np.concatenate(rows)))
         return float(np.mean([result["score"] for result in done])), interval
     values = np.array([result["values"] for result in done])
-    difference = paired_difference(values, np.zeros((1, values.shape[1])), strata=race.strata(rows[0]))
+    difference = paired_difference(values, np.zeros(values.shape[1]), race.strata(rows[0]))
     return difference.mean, difference.interval
 
 
@@ -226,6 +243,20 @@ def _cuts(race: Race, plan: Finals) -> list[str]:
         f"{size:,} of {len(race.rows(split)):,} items of {split}, drawn by lot, were evaluated"
         for split, size in sizes.items()
         if size < len(race.rows(split))
+    ]
+
+
+def _busy(race: Race) -> list[str]:
+    """Says where the finals had unequal or little processor time in equal seconds."""
+    finals = [record for record in race.ledger if record.key.startswith("final/") and record.cpu_seconds is not None]
+    if not finals or not race.budget.timed:
+        return []
+    parts = [(record.cpu_seconds or 0.0) / record.seconds for record in finals]
+    if min(parts) >= BUSY:
+        return []
+    return [
+        f"the machine was busy with other work: finals had from {min(parts):.0%} to {max(parts):.0%} of a processor in"
+        " equal seconds, so that scores are lower, and less comparable, than they could be"
     ]
 
 

@@ -28,11 +28,12 @@ LOG = "workers.log"
 
 
 class Done(NamedTuple):
-    """A piece of work, what came out and the seconds that it took."""
+    """A piece of work, what came out, the seconds that it took and the processor time that it had."""
 
     piece: Piece
     result: dict[str, Any]
     seconds: float
+    cpu_seconds: float
 
 
 class Crew(Protocol):
@@ -67,9 +68,9 @@ class Alone:
     def results(self, pieces: Iterable[Piece]) -> Iterator[Done]:
         """See `Crew`."""
         for piece in pieces:
-            begin = time.perf_counter()
+            begin, processed = time.perf_counter(), time.process_time()
             result = self.workshop.do(piece)
-            yield Done(piece, result, time.perf_counter() - begin)
+            yield Done(piece, result, time.perf_counter() - begin, time.process_time() - processed)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -194,7 +195,8 @@ class _Worker:
                 self.note = told["note"]
             else:
                 assert self.piece is not None
-                done.append(Done(self.piece, told["result"], time.perf_counter() - self._begun))
+                seconds = time.perf_counter() - self._begun
+                done.append(Done(self.piece, told["result"], seconds, told["cpu_seconds"]))
                 self.piece = None
         return True, done
 

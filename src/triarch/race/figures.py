@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import floor, isfinite, log10
 from typing import Any
 
-from triarch.core.results import Interval
+from triarch.core.results import Interval, Metric
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FAMILIES = {"cnn": "CNN", "rnn": "RNN", "transformer": "Transformer", "hybrid": "Hybrid"}
 
 
@@ -34,6 +35,20 @@ def short(value: float | None, unit: str = "") -> str:
 def digits(value: float) -> str:
     """Three digits: 0.0123, 1.23, 12.3, 123."""
     return f"{value:.{max(0, 2 - floor(log10(max(value, 1e-3))))}f}"
+
+
+def power(value: float) -> str:
+    """A part of one: 0.83, 0.052, 1.5·10⁻⁵."""
+    if value >= 0.01 or value == 0:
+        return f"{value:.2g}"
+    digit, exponent = f"{value:.1e}".split("e")
+    return f"{digit}·10{str(int(exponent)).translate(RAISED)}"
+
+
+def gap(difference: float, metric: Metric) -> str:
+    """A difference of scores, in points where they are shares: +1.2, else −0.031."""
+    text = f"{100 * difference:+.1f}" if metric.direction == "max" else f"{difference:+.3f}"
+    return text.replace("-", "−")
 
 
 def fact(key: str, value: Any) -> str:

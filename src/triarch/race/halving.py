@@ -14,6 +14,9 @@ import numpy as np
 from triarch.core.results import Metric
 from triarch.race.plan import Heat
 
+WIDER = 2  # times that a model's learning rates may go on beyond their end
+LEAST_RATE, MOST_RATE, MANY_STEPS = 1e-6, 1.0, 500
+
 Trial = tuple[str, float]
 """Model and learning rate."""
 
@@ -41,12 +44,40 @@ class Halving:
         if heat.kept:
             self.alive = [(model, heat.rates[model][len(heat.rates[model]) // 2]) for model in heat.models]
         self._results: dict[Trial, list[dict[str, Any]]] = {}
+        self._widened = dict.fromkeys(heat.models, 0)
+
+    def wider(self, number: int, results: Mapping[Trial, dict[str, Any]]) -> list[Trial]:
+        """Trials to be added to rung `number`: one beyond the learning rates of each model that was best at their end.
+
+        It must have been clearly better than its neighbour, after many steps: high rates are ahead early and behind
+        late. There are some only in the rung in which every learning rate races, and at most two for a model. The
+        heat's `rates` take them in.
+
+        Args:
+            results: of the trials that are in the race.
+        """
+        if number != (1 if self.heat.kept else 0):
+            return []
+        found = []
+        for model in dict.fromkeys(model for model, _ in self.alive):
+            rates = sorted(self.heat.rates[model])
+            best = max(rates, key=lambda rate: self._rank([results[model, rate]]))
+            if len(rates) == 1 or best not in (rates[0], rates[-1]) or self._widened[model] == WIDER:
+                continue
+            step, place = rates[1] / rates[0], rates.index(best)
+            rate, neighbour = (best / step, rates[1]) if place == 0 else (best * step, rates[-2])
+            if LEAST_RATE <= rate <= MOST_RATE and self._clearly(results[model, best], results[model, neighbour]):
+                self._widened[model] += 1
+                self.heat.rates[model].append(rate)
+                found.append((model, rate))
+        self.alive += found
+        return found
 
     def cut(self, number: int, results: Mapping[Trial, dict[str, Any]]) -> list[Trial]:
         """Keep the best after rung `number`, none that diverged; returns the trials that are out."""
         for trial, result in results.items():
             self._results[trial] = [*(self._results.get(trial, []) if self.on_folds else []), result]
-        ranked = sorted(self.alive, key=self._rank, reverse=True)
+        ranked = sorted(self.alive, key=lambda trial: self._rank(self._results[trial]), reverse=True)
         rungs = self.heat.rungs
         if self.heat.kept and number == 0:
             self.alive, self._results = self._all([model for model, _ in ranked[: self.heat.kept]]), {}
@@ -64,9 +95,15 @@ class Halving:
         """Models at every learning rate."""
         return [(model, rate) for model in models for rate in self.heat.rates[model]]
 
-    def _rank(self, trial: Trial) -> tuple[float, float]:
-        """Higher is better: the mean score, then the loss; a diverged trial is last."""
-        results = self._results[trial]
+    def _clearly(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        """Whether it has many steps and is better, by intervals that do not meet."""
+        if one["score"] is None or one["steps"] < MANY_STEPS:
+            return False
+        worst = min(map(self.metric.gain, one["interval"]))
+        return other["score"] is None or worst > max(map(self.metric.gain, other["interval"]))
+
+    def _rank(self, results: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+        """Higher is better: the mean score, then the loss; a trial that diverged is last."""
         if any(result["score"] is None for result in results):
             return (-np.inf, -np.inf)
         score = float(np.mean([result["score"] for result in results]))

@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from triarch.core.budget import Budget, Costs, option, told
+from triarch.core.choice import Candidate
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
-from triarch.core.results import Candidate, Latency
+from triarch.core.results import Latency
 from triarch.data.dataset import Dataset
-from triarch.measure.count import params, weight_bytes
+from triarch.data.preprocess import collate
+from triarch.measure.count import params
 from triarch.measure.latency import rough
-from triarch.measure.memory import peak_bytes
+from triarch.measure.memory import inference_peak
 from triarch.measure.weightless import like, weightless
 from triarch.model import build
 from triarch.models import registry
@@ -158,15 +160,14 @@ def _peak(entry: Entry, dataset: Dataset, task: Task) -> int:
     """The peak of live tensor bytes at inference, followed without weights where the model is large."""
     name, _, size = entry.model.partition("/")
     light = entry.counted.params > FOLLOWED
-    batch = task.prepare(dataset.batch(dataset.splits["train"][:1]))
+    one = dataset.source.take(dataset.splits["train"][:1])
+    batch = task.prepare(collate(dataset.preprocessor.encode(one)))
     with computing(1, seed=0), torch.device("meta" if light else "cpu"):
         model = build(name, size, task, dataset.spec).eval()
-    held = weight_bytes(model) + batch.input.nbytes
     if not light:
-        return peak_bytes(lambda: model(batch), held)
+        return inference_peak(model, batch)
     with weightless(model) as twin:
-        one = like(batch, 1)
-        return peak_bytes(lambda: twin(one), held)
+        return inference_peak(twin, like(batch, 1))
 
 
 def _weights_alone(budget: Budget, counted: Candidate) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
@@ -20,6 +20,7 @@ from triarch.training.recipe import Recipe
 from triarch.training.start import step_seconds, useful_threads
 
 BASELINES, MEASURING = 0.15, 0.05
+EXPLAINING, LONGEST_EXPLAINING = 0.04, 15.0
 PROBING = 3.0  # seconds until the process that measures costs has begun and told something
 HALVING = 0.45
 SCREENING = 1 / 3
@@ -36,8 +37,13 @@ MODELS_BY_STEPS = 3
 
 
 def reserve(budget: Budget) -> float:
-    """Seconds kept for the end: measuring the finalists, confirm, artifact, report."""
-    return min(0.2 * budget.seconds, 3.0 + 0.01 * budget.seconds) + measuring(budget)
+    """Seconds kept for the end: measuring the finalists, confirm, reasons, artifact, report."""
+    return min(0.2 * budget.seconds, 3.0 + 0.01 * budget.seconds) + measuring(budget) + explaining(budget)
+
+
+def explaining(budget: Budget) -> float:
+    """Of them the seconds in which it is measured what the finalists use and what they bear."""
+    return min(EXPLAINING * budget.seconds, LONGEST_EXPLAINING)
 
 
 def measuring(budget: Budget) -> float:
@@ -55,6 +61,7 @@ class Heat:
     begin anew, at all of them.
 
     Attributes:
+        rates: learning rates of each model; the race adds to them where the best is at their end.
         rungs: trials at each rung; one survives the last.
         kept: models after the first rung, where it screens them; 0: it does not.
         seconds: for the whole heat, if one trial ran after the other; 0 where there is no time limit.
@@ -80,7 +87,7 @@ class Heat:
 
 
 def heats(
-    entries: Sequence[Entry], dataset: Dataset, task: Task, base: Recipe, seconds: float,
+    entries: Sequence[Entry], pace: Callable[[Entry, float], float], per_epoch: int, seconds: float,
     steps: int | None = None, workers: int = 1,
 ) -> list[Heat]:  # fmt: skip
     """Plan the halving: every family has the same time and the same number of learning rates.
@@ -90,26 +97,25 @@ def heats(
     third of those of the following rung at the end of each one before.
 
     Args:
-        base: what the trainings have in common.
+        pace: seconds of a training step, or less where already that is too much in so many seconds.
+        per_epoch: steps.
         seconds: for halving and finals together; 0: there is no limit.
         steps: of each final.
         workers: trainings at the same time.
     """
     families = sorted({entry.counted.family for entry in entries})
     share = HALVING * seconds / len(families)
-    rates = LEARNING_RATES if steps else int(min(LEARNING_RATES, max(1, workers * share / SHORTEST_TRIAL)))
-    watch = _Stopwatch(dataset, task, base)
-    per_epoch = epoch_steps(dataset, base)
-    planned = []
+    rates = LEARNING_RATES if steps or workers * share >= LEARNING_RATES * SHORTEST_TRIAL else 1
+    alone, planned = workers * share, []
     for family in families:
         members = [entry for entry in entries if entry.counted.family == family]
         if steps:
             found = _first(members)
         else:
-            alone = workers * share
-            pace, slot = partial(watch.step_seconds, share=alone), partial(_first_slot, alone, rates)
+            slot = partial(_first_slot, alone, rates)
             final = workers * (1 - HALVING) * seconds / len(families)
-            found = turns(members, pace, slot, per_epoch, TIMING * seconds / len(families), final)
+            timing = TIMING * seconds / len(families)
+            found = turns(members, lambda entry: pace(entry, alone), slot, per_epoch, timing, final)
         for entry in members:
             entry.counted.reason = found.reasons.get(entry.model, "")
         chosen = found.chosen
@@ -243,7 +249,7 @@ def epoch_steps(dataset: Dataset, base: Recipe) -> int:
     return max(1, items // min(base.batch_size, items))
 
 
-class _Stopwatch:
+class Stopwatch:
     """Tells how long a training step takes."""
 
     def __init__(self, dataset: Dataset, task: Task, base: Recipe) -> None:

@@ -38,6 +38,7 @@ from triarch.race.plan import (
     SEEDS,
     Finals,
     Heat,
+    Stopwatch,
     clearly_behind,
     epoch_steps,
     heats,
@@ -149,7 +150,9 @@ class Race:
 
         def make() -> dict[str, Any]:
             limit = seconds if self.budget.timed else 0.0
-            planned = heats(entries, self.dataset, self.task, self.base, limit, self.budget.steps, self.workers)
+            pace = Stopwatch(self.dataset, self.task, self.base).step_seconds
+            per_epoch = epoch_steps(self.dataset, self.base)
+            planned = heats(entries, pace, per_epoch, limit, self.budget.steps, self.workers)
             reasons = {entry.model: entry.counted.reason for entry in entries if entry.counted.reason}
             return {"heats": [asdict(heat) for heat in planned], "reasons": reasons}
 
@@ -166,18 +169,19 @@ class Race:
         halvings = [Halving(heat, self.task.primary, bool(self.dataset.folds)) for heat in planned]
         for number in range(max(len(heat.rungs) for heat in planned)):
             running = [halving for halving in halvings if number < len(halving.heat.rungs)]
-            slots = [halving.heat.slot(number, len(halving.alive)) for halving in running for _ in halving.alive]
-            longer = stretch(slots, self.workers)
-            pieces = {
-                (halving.heat.family, *trial): self._rung(halving, *trial, number, longer)
-                for halving in running
-                for trial in halving.alive
-            }
-            self._do(sorted(pieces.values(), key=lambda piece: -(piece.seconds or 0.0)))
+            slots = {halving: halving.heat.slot(number, len(halving.alive)) for halving in running}
+            longer = stretch([slots[halving] for halving in running for _ in halving.alive], self.workers)
+            waiting = {halving: halving.alive for halving in running}
+            while any(waiting.values()):
+                pieces = [
+                    self._rung(halving, *trial, number, longer * slots[halving])
+                    for halving, trials in waiting.items()
+                    for trial in trials
+                ]
+                self._do(sorted(pieces, key=lambda piece: -(piece.seconds or 0.0)))
+                waiting = {halving: halving.wider(number, self._results(halving, number)) for halving in running}
             for halving in running:
-                family = halving.heat.family
-                results = {trial: self._result(pieces[family, *trial].key) for trial in halving.alive}
-                for trial in halving.cut(number, results):
+                for trial in halving.cut(number, self._results(halving, number)):
                     self._drop(*trial)
         finalists = [halving.finalist for halving in halvings]
         for finalist in finalists:
@@ -225,8 +229,10 @@ class Race:
         return rows_of(self.dataset, split, most, fold)
 
     def fold(self, seed: int) -> int | None:
-        """The fold on which a seed's final is run, the last ones first; None: there are none."""
-        return -seed % len(self.dataset.folds) if self.dataset.folds else None
+        """How train and select are parted in a seed's final: of folds the last first; None: as in the trials."""
+        if self.dataset.folds:
+            return -seed % len(self.dataset.folds)
+        return seed if self.dataset.movable else None
 
     def strata(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """The groups of the items `rows` over which the primary metric is averaged first."""
@@ -256,8 +262,8 @@ class Race:
     def _do(self, pieces: Iterable[Piece]) -> None:
         """Do those pieces that are not done yet, and record each as soon as it is."""
         missing = (piece for piece in pieces if not self._is_done(piece))
-        for piece, result, seconds in self.crew.results(missing):
-            self.ledger.append(Record(piece.key, result, seconds, self.elapsed, self.base.threads))
+        for piece, result, seconds, cpu_seconds in self.crew.results(missing):
+            self.ledger.append(Record(piece.key, result, seconds, self.elapsed, self.base.threads, cpu_seconds))
             self._steps_done += piece.steps or 0
 
     def _is_done(self, piece: Piece) -> bool:
@@ -271,7 +277,12 @@ class Race:
         assert record is not None
         return record.result
 
-    def _rung(self, halving: Halving, model: str, rate: float, number: int, longer: float) -> Piece:
+    def _results(self, halving: Halving, number: int) -> dict[tuple[str, float], dict[str, Any]]:
+        """Of the trials that are in the race, at rung `number`."""
+        family = halving.heat.family
+        return {trial: self._result(trial_key(family, *trial, number)) for trial in halving.alive}
+
+    def _rung(self, halving: Halving, model: str, rate: float, number: int, seconds: float) -> Piece:
         heat, on_folds = halving.heat, bool(self.dataset.folds)
         first, last = number == (1 if heat.kept else 0), number + 1 == len(heat.rungs)
         screening = heat.kept > 0 and number == 0
@@ -285,7 +296,7 @@ class Race:
             items=RUNG_ITEMS,
             final=False,
             steps=heat.steps[number] if heat.steps else None,
-            seconds=longer * heat.slot(number, len(halving.alive)) if self.budget.timed else None,
+            seconds=seconds if self.budget.timed else None,
             begins="" if screening or first or on_folds else _checkpoint(model, rate, number - 1),
             leaves="" if screening or last or on_folds else _checkpoint(model, rate, number),
         )

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
-from triarch.core.results import CalibrationBin, Candidate, Choice, Quality
+from triarch.core.choice import Candidate, Choice
+from triarch.core.findings import CalibrationBin, Quality
 from triarch.race.charts import Curve, cost, frame, learning, loss
 from triarch.race.datacard import DataCard
-from triarch.race.figures import between, digits, fact, label, score, short, strip
+from triarch.race.figures import between, digits, fact, gap, label, score, short, strip
 from triarch.race.outlook import Outlook, drawn
 
 WAITING = ("over budget", "not run")
@@ -69,7 +70,7 @@ def report(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     page.filters |= {
-        "score": score, "between": between, "gap": lambda value: _gap(choice, value), "short": short,
+        "score": score, "between": between, "gap": lambda value: gap(value, choice.metric), "short": short,
         "size": lambda value: short(value, "B"), "digits": digits, "fact": fact, "drawn": drawn, "family": label,
         "content": _content, "first_up": lambda text: text[:1].upper() + text[1:],
     }  # fmt: skip
@@ -122,12 +123,6 @@ def reliability(bins: Sequence[CalibrationBin]) -> list[dict[str, float]]:
         }
         for one in bins
     ]  # fmt: skip
-
-
-def _gap(choice: Choice, value: float) -> str:
-    """A difference of scores, in points where they are shares: +1.2, else −0.031."""
-    text = f"{100 * value:+.1f}" if choice.metric.direction == "max" else f"{value:+.3f}"
-    return text.replace("-", "−")
 
 
 def _ranked(choice: Choice) -> list[Candidate]:

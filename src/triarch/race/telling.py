@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triarch.core.budget import told
-from triarch.core.results import BestBaseline, Interval, Metric, Verdict
+from triarch.core.results import Interval, Metric
+from triarch.core.verdict import BestBaseline, Settling, Verdict
 from triarch.race.costs import Standing
 
 
@@ -35,7 +36,8 @@ class Story:
 def text(verdict: Verdict, story: Story) -> str:
     """First what stands in the way, then whether a network is worth it, which, how sure that is, and what it costs."""
     sentences = [_limits(verdict, story), _worth(verdict, story), _score(verdict, story.metric)]
-    sentences += [_runner_up(verdict, story), _cost(story), _spread(story), _replaced(story)]
+    sentences += [_optimism(verdict, story), _runner_up(verdict, story), _unsure(verdict), _cost(story)]
+    sentences += [_spread(story), _replaced(story)]
     sentences.append("All networks were trained from scratch. Intervals are 95%.")
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -66,12 +68,12 @@ def _worth(verdict: Verdict, story: Story) -> str:
     if story.standing.broken:
         return f"Use {baseline.name}, whose cost was not measured; from it the network differs by {lead}."
     if verdict.kind == "network":
-        return f"Use {model}: it beats {baseline.name}, the best baseline, by {lead}."
+        return f"Use {model}: it beats {baseline.name}, the best baseline, by {lead}{_sure(baseline.probability)}."
     if verdict.kind == "baseline":
         return f"Use {baseline.name}: no network beats it; {model}, the best network, differs by {lead}."
     return (
         f"Undecided: no network is shown to beat {baseline.name}. {model}, the best network, differs by {lead}, and"
-        f" {baseline.name} is the simpler of the two."
+        f" {baseline.name} is the simpler of the two.{_settling(baseline.settling)}"
     )
 
 
@@ -88,6 +90,7 @@ def _runner_up(verdict: Verdict, story: Story) -> str:
     if verdict.runner_up is None or verdict.difference is None or verdict.interval is None:
         return ""
     gap = f"{_points(verdict.difference, story.metric)} ({_range(verdict.interval, story.metric)})"
+    gap += _sure(verdict.probability)
     if story.moved:
         within = f" within the margin of {_points(story.margin, story.metric).lstrip('+')}" if story.margin else ""
         return (
@@ -97,7 +100,49 @@ def _runner_up(verdict: Verdict, story: Story) -> str:
     ahead = story.metric.gain(verdict.difference) > 0
     tie = f"a tie, in which it is the cheaper: {story.cheaper}" if story.cheaper else "a tie"
     end = tie if verdict.tie else "a clear lead" if ahead else "the runner-up was better here"
-    return f"Against the runner-up {verdict.runner_up} it stands at {gap}: {end}."
+    return f"Against the runner-up {verdict.runner_up} it stands at {gap}: {end}.{_settling(verdict.settling)}"
+
+
+def _settling(settling: Settling | None) -> str:
+    """What would make the difference clear."""
+    if settling is None:
+        return ""
+    if settling.seeds:
+        minutes = "" if settling.minutes is None else f", about {_minutes(settling.minutes)} more,"
+        return f" {settling.seeds} more seeds of each{minutes} would settle it, if it stays so large."
+    if settling.items:
+        return f" More time would not settle it; about {settling.items:,} items of confirm would, if it stays so large."
+    return " Neither more time nor a hundred times the items would settle it."
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute"
+
+
+def _unsure(verdict: Verdict) -> str:
+    """The families that are not shown to be worse."""
+    return " ".join(f"Undecided about {one.family}: of {one.model} {one.reason}." for one in verdict.undecided)
+
+
+def _optimism(verdict: Verdict, story: Story) -> str:
+    """What the choice by select flattered the score."""
+    if verdict.optimism is None:
+        return ""
+    better = "better" if verdict.optimism >= 0 else "worse"
+    by = (
+        f"{100 * abs(verdict.optimism):.1f} points"
+        if story.metric.direction == "max"
+        else f"{abs(verdict.optimism):.3f}"
+    )
+    return f"On select, by which it was chosen, it scored {by} {better}."
+
+
+def _sure(probability: float | None) -> str:
+    """The probability that it is the better."""
+    if probability is None:
+        return ""
+    told = ">99" if probability > 0.99 else "<1" if probability < 0.01 else f"{100 * probability:.0f}"
+    return f", better with {told}% probability"
 
 
 def _cost(story: Story) -> str:
@@ -111,7 +156,7 @@ def _cost(story: Story) -> str:
 
 def _spread(story: Story) -> str:
     if len(story.seeds) == 1:
-        return "There was time for one seed only, so chance in training is not in the intervals."
+        return "There was time for one seed only: what chance in training adds to the intervals is what is usual."
     low, high = min(story.seeds), max(story.seeds)
     return f"Its {len(story.seeds)} seeds range from {low:.3f} to {high:.3f} on select."
 

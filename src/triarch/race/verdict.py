@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -11,16 +12,22 @@ import torch
 from numpy.typing import NDArray
 
 from triarch.core.budget import Costs
+from triarch.core.choice import BaselineScore
 from triarch.core.errors import InputError
+from triarch.core.findings import Quality
 from triarch.core.machine import computing
-from triarch.core.results import BaselineScore, BestBaseline, Limit, Metric, Quality, Verdict
+from triarch.core.results import Metric
+from triarch.core.verdict import BestBaseline, Limit, Settling, Verdict
 from triarch.measure.classes import quality
-from triarch.measure.statistics import Difference, paired_difference, score_interval
+from triarch.measure.comparison import Comparison, Difference, compare
 from triarch.measure.statistics import score as mean_score
+from triarch.measure.statistics import score_interval
 from triarch.model import Model
+from triarch.models import registry
 from triarch.race.baselines import Fitted, channels_of, find, frame_of
 from triarch.race.costs import GUARD, Standing, best_seed, trained
-from triarch.race.plan import Finals
+from triarch.race.plan import Finals, rounds
+from triarch.race.plateau import undecided
 from triarch.race.race import Race
 from triarch.race.telling import Story, text
 from triarch.training.evaluate import Scores, evaluate
@@ -83,19 +90,21 @@ def judge(
     metric = race.task.primary
     standing, rival = standings[0], standings[1] if len(standings) > 1 else None
     seeds = _open(race, finals[standing.model], standing.model, plan)
-    ours, gap, why, moved = _values(seeds, metric), None, "", False
+    ours, gap, settling, why, moved = _values(seeds, metric), None, None, "", False
     strata = seeds[0].confirm.strata(metric)
     if rival is not None:
         others = _open(race, finals[rival.model], rival.model, plan)
-        gap = paired_difference(ours, _values(others, metric), strata=strata)
+        comparison = compare(ours, _values(others, metric), strata)
+        gap, settling = comparison.difference(), what_settles(comparison, race, plan, margin)
         moved = is_tie(gap, margin) and rival.place == standing.place and bool(cheaper(rival.costs, standing.costs))
         if moved:
             standing, rival, seeds, ours = rival, standing, others, _values(others, metric)
-            gap = Difference(-gap.mean, (-gap.interval[1], -gap.interval[0]))
+            gap = gap.turned
         why = cheaper(standing.costs, rival.costs) if is_tie(gap, margin) else ""
     best = best_seed(race, finals[standing.model])
     winner = next(one for one in seeds if one.result["seed"] == best["seed"])
     baseline, lead = _baseline(race, ours, plan, scores, fitted, data)
+    score = winner.confirm.score(metric)
     values = winner.confirm.metrics[metric.name]
     verdict = Verdict(
         kind=_kind(lead, metric) if not standing.broken else "baseline" if baseline else "undecided",
@@ -104,7 +113,7 @@ def judge(
         difference=gap.mean if gap else None,
         interval=gap.interval if gap else None,
         tie=gap is not None and is_tie(gap, margin),
-        score=winner.confirm.score(metric),
+        score=score,
         score_interval=score_interval(values, strata),
         n=len(values),
         split="confirm",
@@ -112,6 +121,12 @@ def judge(
         text="",
         limits=held(race.budget.limits, standing),
         quality=_quality(race, winner),
+        probability=_surely(gap, metric) if gap else None,
+        settling=settling,
+        optimism=metric.gain(best["score"]) - metric.gain(score),
+        undecided=undecided(
+            finals, {finalist: registry.find(finalist.partition("/")[0]).family for finalist in finals}, metric
+        ),
     )
     done = [result["score"] for result in finals[winner.model] if result["score"] is not None]
     story = Story(metric, standing, [one for one in standings if one.broken], why, moved, margin, done)
@@ -121,6 +136,18 @@ def judge(
 def is_tie(gap: Difference, margin: float) -> bool:
     """Whether two networks count as equally good."""
     return not gap.clear or abs(gap.mean) <= margin
+
+
+def what_settles(comparison: Comparison, race: Race, plan: Finals, margin: float = 0.0) -> Settling | None:
+    """What would make clear what is not; None where it is, or where the difference is within the margin."""
+    if comparison.difference().clear or abs(comparison.mean) <= margin:
+        return None
+    seeds, times = comparison.more_seeds(margin), comparison.more_items(margin)
+    trained = sum(bool(count) for count in comparison.trained)
+    timed = seeds is not None and race.budget.timed
+    minutes = rounds(seeds * trained, race.workers) * plan.slot / 60 if seeds is not None and timed else None
+    items = len(race.rows("confirm", plan.confirm))
+    return Settling(seeds, minutes, None if times is None else ceil(times * items))
 
 
 def cheaper(one: Costs, other: Costs) -> str:
@@ -172,10 +199,20 @@ def _baseline(
     rows = race.rows("confirm", plan.confirm)
     predicted = fitted[best].confirm[np.searchsorted(race.rows("confirm"), rows)]
     values, strata = baseline_values(race, rows, predicted), race.strata(rows)
-    lead = paired_difference(ours, values[None], strata=strata)
+    comparison = compare(ours, values, strata)
+    lead = comparison.difference()
     method = find(best, frame_of(race.dataset), channels_of(race.dataset))
     code = method.code(data, race.task.primary.name)
-    return BestBaseline(best, mean_score(values, strata), lead.mean, lead.interval, code), lead
+    found = BestBaseline(
+        best, mean_score(values, strata), lead.mean, lead.interval, code, _surely(lead, race.task.primary),
+        what_settles(comparison, race, plan),
+    )  # fmt: skip
+    return found, lead
+
+
+def _surely(difference: Difference, metric: Metric) -> float:
+    """The probability that the first of the two is the better."""
+    return difference.probability if metric.gain(1.0) > 0 else 1 - difference.probability
 
 
 def _kind(lead: Difference | None, metric: Metric) -> Literal["network", "baseline", "undecided"]:

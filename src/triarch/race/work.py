@@ -14,9 +14,12 @@ from safetensors.torch import save as save_tensors
 
 from triarch.core.files import write_bytes
 from triarch.data.dataset import Dataset
+from triarch.measure.calibration import of_classes, of_quantiles
 from triarch.measure.statistics import score_interval
 from triarch.race.trial import Trial
+from triarch.tasks.forecast import QUANTILES
 from triarch.tasks.task import Task
+from triarch.training.evaluate import Scores
 from triarch.training.loop import Diverged, Trainer
 from triarch.training.recipe import Recipe
 from triarch.training.start import finished
@@ -25,6 +28,7 @@ PROBE_ITEMS = 256
 TRIAL_AVERAGE = 0.99
 CURVE_POINTS = 12
 CURVE_SHARE = 0.1
+LOSS_POINTS = 50
 PASSES = 3  # a training step passes over its items forward and, at twice the cost, back
 LEAST_SECONDS = 0.1
 
@@ -115,16 +119,26 @@ class Workshop:
         self, piece: Piece, trial: Trial, rows: NDArray[np.int64], limit: float | None, evaluation: float | None
     ) -> dict[str, Any]:
         curve: list[list[float]] = []
+        losses: list[list[float]] = []
         points = CURVE_POINTS if self._curve_is_cheap(piece, len(rows), evaluation) else 0
 
         def after_step(trainer: Trainer) -> bool:
             done = trainer.step / piece.steps if piece.steps else trainer.elapsed / (piece.seconds or 1.0)
             if len(curve) < points * min(1.0, done):
                 curve.append([trainer.elapsed, trial.scores(rows).score(self.task.primary)])
+            if len(losses) < LOSS_POINTS * min(1.0, done):
+                losses.append([trainer.step, trainer.smooth_loss])
             self.watch(f"{piece.title}, loss {trainer.loss:.3f}")
             return False
 
-        result = {"seed": piece.seed - self.base.seed, "score": None, "loss": None, "steps": 0, "curve": curve}
+        result = {
+            "seed": piece.seed - self.base.seed,
+            "score": None,
+            "loss": None,
+            "steps": 0,
+            "curve": curve,
+            "losses": losses,
+        }
         try:
             if piece.steps:
                 trial.run(None, finish=True, steps=piece.steps, deadline=limit, after_step=after_step)
@@ -140,9 +154,15 @@ class Workshop:
         done = {
             "score": scores.score(metric), "loss": scores.mean("loss"), "steps": trial.trainer.step, "status": "",
             "values": scores.metrics[metric.name].tolist(),
+            "calibration_error": self._calibration_error(scores),
             "recipe": finished(trial.trainer).model_dump(mode="json"),
         }  # fmt: skip
         return result | done | _cut(piece, trial)
+
+    def _calibration_error(self, scores: Scores) -> float:
+        if self.dataset.spec.target.kind == "future":
+            return of_quantiles(scores.targets, scores.answers, QUANTILES)
+        return of_classes(scores.targets, scores.answers)
 
     def _curve_is_cheap(self, piece: Piece, items: int, evaluation: float | None) -> bool:
         """Whether the points of a learning curve take little beside the training; by count where steps are given."""

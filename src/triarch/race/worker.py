@@ -63,7 +63,9 @@ def main() -> None:
             workshop = _workshop(given, base, _Watch(answer))
             answer({"note": "ready"})
             for line in lines:
-                answer({"result": workshop.do(Piece(**json.loads(line)))})
+                begin = time.process_time()
+                result = workshop.do(Piece(**json.loads(line)))
+                answer({"result": result, "cpu_seconds": time.process_time() - begin})
     except InputError as error:
         answer({"fault": str(error), "input": True})
     except Exception:

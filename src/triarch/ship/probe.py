@@ -17,9 +17,8 @@ from triarch.core.interrupt import end_with_parent
 from triarch.core.machine import computing
 from triarch.core.results import Latency
 from triarch.data.preprocess import collate
-from triarch.measure.count import weight_bytes
 from triarch.measure.latency import latency
-from triarch.measure.memory import peak_bytes
+from triarch.measure.memory import inference_peak
 from triarch.ship.artifact import golden, load
 
 
@@ -49,7 +48,7 @@ def measure(folder: Path, threads: int, limit: float | None = None, timed: bool 
         artifact = load(folder)
         one = golden(folder)[0][:1]
         batch = artifact.task.prepare(collate(artifact.preprocessor.encode(one)))
-        peak = peak_bytes(lambda: artifact.model(batch), weight_bytes(artifact.model) + batch.input.nbytes)
+        peak = inference_peak(artifact.model, batch)
         reading = latency(lambda: artifact.predict(one), limit) if timed else None
     return Reading(reading, peak, folder_bytes(folder))
 

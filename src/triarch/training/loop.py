@@ -70,6 +70,11 @@ class Trainer:
         return self.model if self.average is None else cast(Model, self.average.module)
 
     @property
+    def smooth_loss(self) -> float:
+        """The mean loss of about the last ten steps."""
+        return self._smooth
+
+    @property
     def lr(self) -> float:
         """The learning rate of the next step."""
         assert self.recipe.optimiser.lr is not None

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from triarch.core.errors import InputError, near
+from triarch.core.spec import Cycle
 
 
 class _Part(BaseModel):
@@ -70,7 +71,7 @@ class Recipe(_Part):
     """A training; see the parts for theirs.
 
     `horizon`, `lookback`, `season`, `known`, `impute` and `calendar` say how series are continued, see `Continued`.
-    `fold` is another way to part train and select, on little data; `fingerprint` is of the data that the training
+    `fold` is another way to part train and select; `fingerprint` is of the data that the training
     began with, and is checked when it goes on; `average` is the decay of an exponential average of the weights (0.999,
     say), which is then what is kept; `clip` bounds the norm of the gradient; `checkpoint_seconds` is the least time
     between two checkpoints.
@@ -87,7 +88,7 @@ class Recipe(_Part):
     season: int | None = Field(None, ge=1, le=10_000)
     known: tuple[str, ...] = ()
     impute: Literal["linear", "last"] | None = None
-    calendar: tuple[Literal["day", "week", "year"], ...] | None = None
+    calendar: tuple[Cycle, ...] | None = None
     tokenizer: Literal["characters", "bytes", "bpe"] | None = None
     model: str
     settings: dict[str, Any] = {}

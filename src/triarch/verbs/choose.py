@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from triarch.core.results import Choice
+from triarch.core.choice import Choice
 
 SHORTEST, LONGEST = 10, 10_000_000
 MOST_WORKERS = 256

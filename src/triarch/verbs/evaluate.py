@@ -44,10 +44,10 @@ def evaluate(
     loaded = load(artifact)
     spec, metric = loaded.config.spec, loaded.task.primary
     stored = data is None
+    origin = Path(artifact) / "run" / "recipe.yaml"
+    recipe = recipes.make(recipes.read(origin)) if origin.is_file() else None
     asked = recipes.make({"model": "", "input": names(input), "target": target, "group": group})
     if stored:
-        origin = Path(artifact) / "run" / "recipe.yaml"
-        recipe = recipes.make(recipes.read(origin)) if origin.is_file() else None
         if recipe is None or recipe.data is None:
             raise InputError(
                 f"{artifact} does not know where its data is", "name the data: triarch evaluate ARTIFACT DATA"
@@ -66,6 +66,14 @@ def evaluate(
         source = open_data(data, asked, reporter.update, loaded.preprocessor.settings)
     if source.modality != spec.modality:
         raise InputError(f"{source.name} holds {source.modality}, {artifact} was trained on {spec.modality}")
+    if source.continued is not None:
+        theirs, ours = source.continued.future.step, spec.future.step
+        if theirs.partition("-")[0] != ours.partition("-")[0]:  # weeks may begin on another day
+            raise InputError(
+                f"{source.name}: its steps are {theirs or 'numbered'}, those {artifact} was trained on"
+                f" {ours or 'numbered'}",
+                "give series with the steps of the training",
+            )
     own = source.fingerprint == spec.fingerprint
     if stored and not own:
         raise InputError(
@@ -82,7 +90,7 @@ def evaluate(
                 f"{source.name} was split otherwise when {artifact} was trained: {spec.split}",
                 "leave DATA out, or give the --group of the training: else items that it learned would be in confirm",
             )
-        rows = dataset.rows(split)
+        rows = (dataset.folded(recipe.fold) if own and recipe else dataset).rows(split)
         if not len(rows):
             raise InputError(f"{source.name}: no item is in split {split}", "--split all")
         scores = score_batches(loaded.model, loaded.task, dataset.batches(rows))

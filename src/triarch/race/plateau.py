@@ -1,0 +1,61 @@
+"""Families of which a race cannot tell how good they are: their training had not come to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from triarch.core.results import Metric
+from triarch.core.verdict import Undecided
+
+# As parts of what the best finalist learned: so far above its loss, and so little or so much of a fall in the last
+# fifth before the learning rate sinks.
+FAR, STILL, STEEP = 0.25, 0.02, 0.1
+BEFORE, LATELY = (0.4, 0.6), (0.6, 0.8)
+
+Results = Sequence[Mapping[str, Any]]
+
+
+def undecided(finals: Mapping[str, Results], families: Mapping[str, str], metric: Metric) -> list[Undecided]:
+    """The finalists that score less than the best, far above its training loss, which there stands still or falls fast.
+
+    Some networks leave a plateau late and all at once (associative recall by attention, for one), so that one which is
+    still on it is not shown to be worse.
+
+    Args:
+        finals: results of each model's seeds; `losses` holds pairs of step and training loss.
+        families: of each model.
+    """
+    done = {model: [one for one in results if one["score"] is not None] for model, results in finals.items()}
+    lines = {
+        model: min((np.array(one["losses"]) for one in results), key=lambda line: float(line[-1, 1]))
+        for model, results in done.items() if results
+    }  # fmt: skip
+    if not lines:
+        return []
+    gains = {model: float(np.mean([metric.gain(one["score"]) for one in done[model]])) for model in lines}
+    best = max(gains, key=lambda model: gains[model])
+    goal = float(lines[best][-1, 1])
+    found = []
+    for model, line in lines.items():
+        learned = float(line[0, 1]) - goal
+        before, lately = (_mean(line, part) for part in (BEFORE, LATELY))
+        if gains[model] >= gains[best] or lately - goal <= FAR * abs(learned):
+            continue
+        fell = before - lately
+        if fell < STILL * learned:
+            reason = f"its training loss stood still at {lately:.3g}, where {best} came to {goal:.3g}"
+            found.append(Undecided(families[model], model, f"{reason}; some networks leave such a plateau late"))
+        elif fell > STEEP * learned:
+            reason = f"its training loss was still falling fast, from {before:.3g} to {lately:.3g}"
+            found.append(Undecided(families[model], model, f"{reason}; more time may change its place"))
+    return found
+
+
+def _mean(line: np.ndarray[Any, Any], part: tuple[float, float]) -> float:
+    """Mean loss in a part of the steps."""
+    place = line[:, 0] / line[-1, 0]
+    inside = (place >= part[0]) & (place <= part[1])
+    return float(line[inside, 1].mean()) if inside.any() else float(line[np.abs(place - np.mean(part)).argmin(), 1])
