@@ -51,7 +51,7 @@ def parity(seed: int, items: int = 4_000, longest: int = 24, shortest: int = 1) 
     """Zeros and ones of `shortest` to `longest` steps, and whether their sum is odd."""
     random = np.random.default_rng(seed)
     bits = [random.integers(2, size=length) for length in random.integers(shortest, longest + 1, size=items)]
-    return ["".join("ab"[bit] for bit in item) for item in bits], ["even odd".split()[item.sum() % 2] for item in bits]
+    return ["".join("ab"[bit] for bit in item) for item in bits], [["even", "odd"][item.sum() % 2] for item in bits]
 
 
 def recall(seed: int, items: int = 12_000, pairs: int = 8) -> Texts:

@@ -10,7 +10,7 @@ from typing import Any
 
 import triarch
 from race import known
-from triarch.core.results import Candidate, Choice
+from triarch.core.choice import Candidate, Choice
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ ORDERS = {
     "mnist1d": Order(known.mnist1d, "plain/micro,gru/nano", 450),
     "mnist1d shuffled": Order(lambda seed: known.mnist1d(seed, shuffled=True), "plain/micro,gru/nano", 450),
     "parity": Order(known.parity, "lstm/nano,encoder/nano,plain/nano", 400),
-    "recall": Order(known.recall, "griffin/nano,encoder/nano", 500),
+    "recall": Order(lambda seed: known.recall(seed, items=8_000), "griffin/nano,encoder/nano", 1_000),
     "adding": Order(known.adding, "gru/nano,tcn/nano", 200),
     "copy": Order(known.copy, "lstm/nano,tcn/nano", 300),
     "sequential digits": Order(lambda _: known.sequential_digits(), "tcn/nano,lstm/nano", 250),
@@ -57,24 +57,23 @@ def finalist(choice: Choice, family: str) -> Candidate:
 def rungs(choice: Choice) -> dict[str, list[float]]:
     """Model → the best score among its learning rates after each rung."""
     found: dict[str, dict[int, float]] = {}
-    for line in (Path(choice.run) / "records.jsonl").read_text().splitlines():
-        record = json.loads(line)
-        if record["key"].startswith("trial/") and record["result"]["score"] is not None:
-            _, _, *model, _, rung = record["key"].split("/")
-            scores = found.setdefault("/".join(model), {})
-            scores[int(rung[4:])] = max(scores.get(int(rung[4:]), 0.0), record["result"]["score"])
+    for (model, _, rung), score in _trials(choice).items():
+        scores = found.setdefault(model, {})
+        scores[rung] = max(scores.get(rung, 0.0), score)
     return {model: [scores[rung] for rung in sorted(scores)] for model, scores in found.items()}
 
 
 def rates(choice: Choice, model: str, rung: int = 0) -> dict[float, float]:
     """Learning rate → score after a rung."""
+    return {rate: score for (name, rate, at), score in _trials(choice).items() if (name, at) == (model, rung)}
+
+
+def _trials(choice: Choice) -> dict[tuple[str, float, int], float]:
+    """Model, learning rate and rung → score."""
     found = {}
     for line in (Path(choice.run) / "records.jsonl").read_text().splitlines():
         record = json.loads(line)
-        if (
-            record["key"].startswith("trial/")
-            and f"/{model}/" in record["key"]
-            and record["key"].endswith(f"rung{rung}")
-        ):
-            found[float(record["key"].split("lr=")[1].split("/")[0])] = record["result"]["score"]
+        if record["key"].startswith("trial/") and record["result"]["score"] is not None:
+            _, _, name, size, rate, rung = record["key"].split("/")
+            found[f"{name}/{size}", float(rate[3:]), int(rung[4:])] = record["result"]["score"]
     return found
