@@ -40,9 +40,9 @@ def test_what_a_convolution_leads_by_are_neighbours(seed, tmp_path):
     plain, shuffled = (race(name, seed, tmp_path / name) for name in ("mnist1d", "mnist1d shuffled"))
     assert finalist(plain, "cnn").score > finalist(plain, "rnn").score
     assert finalist(plain, "cnn").score - finalist(shuffled, "cnn").score > 0.15
-    # One learning rate for all lies: at the lowest of its grid the winner looks no better than the loser at its best.
-    tried = rates(plain, "plain/micro")
-    assert tried[min(tried)] < max(rates(plain, "gru/nano").values()) + 0.05 < max(tried.values()) + 0.05
+    # One learning rate for all lies: at the lowest of its grid the winner's lead is small, or there is none.
+    tried, beaten = rates(plain, "plain/micro"), max(rates(plain, "gru/nano").values())
+    assert tried[min(tried)] - beaten < (max(tried.values()) - beaten) / 2
 
 
 @pytest.mark.parametrize("seed", SEEDS)
