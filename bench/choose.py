@@ -16,7 +16,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from calibrated import calibrated
 from coverage import covered
 from race_replayed import race
 from regret import replayed, summary, winner
@@ -49,7 +48,7 @@ def record(names: list[str], minutes: float, data: Path, folder: Path) -> None:
 def searches() -> dict[str, Strategy]:
     """All that are replayed."""
     found: dict[str, Strategy] = {
-        OURS: race, "calibrated": calibrated, "random": random_search, "halving without floor": halving_without_floor,
+        OURS: race, "random": random_search, "halving without floor": halving_without_floor,
         "one epoch, top k": one_epoch_top_k,
     }  # fmt: skip
     if find_spec("optuna"):

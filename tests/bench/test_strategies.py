@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from bench.tabled import SECONDS, tabled
-from calibrated import calibrated
 from coverage import covered
 from race_replayed import race
 from regret import regret, replayed, search, selected, summary, truths, winner
@@ -19,7 +18,6 @@ EASY = {
 LATE = EASY | {"plain/nano": (0.75, 0.0), "encoder/nano": (0.95, 3.0)}
 ALL = {
     "ours": race,
-    "calibrated": calibrated,
     "random": random_search,
     "halving": halving_without_floor,
     "one epoch": one_epoch_top_k,
