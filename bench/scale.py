@@ -33,11 +33,11 @@ from triarch.core.results import Metric
 from triarch.core.scaling import SmallRun
 from triarch.measure.extrapolation import interval
 from triarch.models import registry
-from triarch.race.beyond import small_run
 from triarch.race.options import Options
-from triarch.race.prospect import outlook, set_aside
-from triarch.race.scaling import Cell, Runs, Sized, counted
 from triarch.race.subject import subject
+from triarch.scaling.forecast import small_run
+from triarch.scaling.prospect import outlook, set_aside
+from triarch.scaling.runs import Cell, Runs, Sized, counted
 
 
 def record(data: str, models: list[str], amounts: list[int], seeds: int, folder: Path, tried_on: int) -> None:

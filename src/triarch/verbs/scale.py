@@ -75,10 +75,10 @@ def scale(
     from triarch.core.interrupt import deferred
     from triarch.core.machine import computing
     from triarch.core.progress import progress
-    from triarch.race.beyond import HOURS, UTILISATION, Wanted, planned, run
     from triarch.race.options import Options
-    from triarch.race.scaling import Runs
     from triarch.race.subject import subject
+    from triarch.scaling.forecast import HOURS, UTILISATION, Wanted, planned, run
+    from triarch.scaling.runs import Runs
 
     out, resume = (Path(path) if path is not None else None for path in (out, resume))
     asked: dict[str, Any] = {

@@ -11,8 +11,8 @@ from triarch.core.machine import computing
 from triarch.core.progress import Reporter
 from triarch.race import scaling
 from triarch.race.options import Options
-from triarch.race.scaling import Cell, Runs, converge, counted, most_steps
 from triarch.race.subject import subject
+from triarch.scaling.runs import Cell, Runs, converge, counted, most_steps
 from triarch.training.loop import Diverged
 
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from triarch.core.errors import InputError
-from triarch.race.grid import amounts_of, calibrated_at, fitting, ladders
-from triarch.race.scaling import Sized
+from triarch.scaling.grid import amounts_of, calibrated_at, fitting, ladders
+from triarch.scaling.runs import Sized
 
 
 def ladder(name, *params):

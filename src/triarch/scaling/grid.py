@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from triarch.core.errors import InputError
 from triarch.core.spec import Modality
 from triarch.models import registry
-from triarch.race.scaling import RATES, Sized
 from triarch.race.selection import selected
+from triarch.scaling.runs import RATES, Sized
 
 FEWEST_ITEMS, FEWEST_AMOUNTS, AMOUNTS = 64, 4, 6
 FEWEST_FOR_ALL = FEWEST_ITEMS * 2 ** (FEWEST_AMOUNTS - 1)

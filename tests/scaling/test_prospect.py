@@ -8,7 +8,7 @@ import pytest
 from triarch.core.results import Metric
 from triarch.core.scaling import SmallRun
 from triarch.measure.powerlaw import Law
-from triarch.race.prospect import crossovers, outlook, prospects, purchases, rounded, set_aside
+from triarch.scaling.prospect import crossovers, outlook, prospects, purchases, rounded, set_aside
 
 ACCURACY = Metric("accuracy", "max")
 AMOUNTS = (250, 500, 1_000, 2_000, 4_000, 8_000)

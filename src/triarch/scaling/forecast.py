@@ -19,11 +19,11 @@ from triarch.core.results import as_json
 from triarch.core.scaling import Prospect, Scaling, SmallRun
 from triarch.data.dataset import Dataset
 from triarch.models import registry
-from triarch.race.grid import Grid, amounts_of, calibrated_at, fitting, ladders
 from triarch.race.options import Options
-from triarch.race.prospect import LOSS, REACH, Outlook, crossovers, outlook, prospects, purchases, set_aside
-from triarch.race.scaling import SEEDS, SELECT_ITEMS, Cell, Runs, Sized, counted
 from triarch.race.work import rows_of
+from triarch.scaling.grid import Grid, amounts_of, calibrated_at, fitting, ladders
+from triarch.scaling.prospect import LOSS, REACH, Outlook, crossovers, outlook, prospects, purchases, set_aside
+from triarch.scaling.runs import SEEDS, SELECT_ITEMS, Cell, Runs, Sized, counted
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
 from triarch.training.start import step_seconds

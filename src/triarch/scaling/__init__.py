@@ -1,0 +1,1 @@
+"""Forecasts beyond the budget: small runs, and what the laws through them foretell."""
