@@ -48,7 +48,8 @@ def tpe_and_hyperband(purse: Purse, random: np.random.Generator) -> Key:
 
     sampler = optuna.samplers.TPESampler(seed=int(random.integers(2**31)))
     pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=RESOURCE, reduction_factor=3)
-    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
+    # Brackets are drawn by the name of the study, which is a random one where none is given.
+    study = optuna.create_study(study_name="replay", direction="maximize", sampler=sampler, pruner=pruner)
     while purse.left > 0 and len(study.trials) < MOST_TRIALS:
         study.optimize(objective, n_trials=1)
     return purse.best(ended or furthest)

@@ -17,7 +17,7 @@ from triarch.training.evaluate import evaluate
 from triarch.training.recipe import make
 from triarch.training.start import resolve, start
 
-SEEDS, TRAININGS, DRAWS, MOST = 3, 24, 200, 0.06
+SEEDS, TRAININGS, DRAWS, MOST = 3, 24, 400, 0.05
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 

@@ -14,8 +14,8 @@ from triarch.core.results import Interval
 from triarch.measure.statistics import LEVEL, Array, Strata, chance, parts
 
 # What is assumed of the variance between seeds, as a part of that between items, and how many degrees of freedom the
-# assumption counts for beside the seeds at hand: from `bench/choose.py` over its tasks.
-SEEDS_SHARE, SEEDS_FREEDOM = 5e-4, 2.0
+# assumption counts for beside the seeds at hand: see `bench/LOG.md`.
+SEEDS_SHARE, SEEDS_FREEDOM = 1e-3, 2.0
 MOST_SEEDS, MOST_ITEMS = 50, 100
 
 
