@@ -9,9 +9,9 @@ from triarch.core.errors import Interrupted
 from triarch.core.interrupt import Stop
 from triarch.core.machine import computing
 from triarch.core.progress import Reporter
-from triarch.race import scaling
 from triarch.race.options import Options
 from triarch.race.subject import subject
+from triarch.scaling import runs
 from triarch.scaling.runs import Cell, Runs, converge, counted, most_steps
 from triarch.training.loop import Diverged
 
@@ -20,7 +20,7 @@ from triarch.training.loop import Diverged
 def short(monkeypatch):
     """Runs of a second."""
     for name, value in (("FEWEST_STEPS", 120), ("MOST_EPOCHS", 2), ("SEEDS", 2)):
-        monkeypatch.setattr(scaling, name, value)
+        monkeypatch.setattr(runs, name, value)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def about():
         return *subject((x, (x[:, 0] > 0).astype(int)), Options(), base), base
 
 
-def runs(folder, about, seconds=1e6):
+def small_runs(folder, about, seconds=1e6):
     return Runs(folder, *about, seconds, Reporter("", None), Stop(), time.perf_counter())
 
 
@@ -44,7 +44,7 @@ def test_a_run_is_the_same_again_and_more_data_is_better(about):
 
 
 def test_it_ends_when_the_loss_has_stopped_falling_and_keeps_the_lowest(about, monkeypatch):
-    monkeypatch.setattr(scaling, "FEWEST_STEPS", 5_000)
+    monkeypatch.setattr(runs, "FEWEST_STEPS", 5_000)
     told = converge(Cell("plain/nano", 64, 0, 1e-2), *about)
     assert told["settled"]
     assert told["steps"] < told["ended"] < 5_000
@@ -61,7 +61,7 @@ def test_a_run_that_diverges_has_no_loss(about, monkeypatch):
     def blow_up(*_, **__):
         raise Diverged(3, float("nan"), 9.0)
 
-    monkeypatch.setattr(scaling.Trial, "run", blow_up)
+    monkeypatch.setattr(runs.Trial, "run", blow_up)
     told = converge(Cell("plain/nano", 64, 0, 9.0), *about)
     assert (told["loss"], told["score"], told["ended"]) == (None, None, 3)
 
@@ -75,7 +75,7 @@ def test_the_way_back_is_counted_too(about):
 
 
 def test_the_learning_rate_with_the_lowest_loss_is_taken(about, tmp_path):
-    made = runs(tmp_path, about)
+    made = small_runs(tmp_path, about)
     size = counted("plain/nano", (1e-6, 1e-4), *about[:2])
     (rate,) = made.calibrate([size], 300).values()
     tried = {record.key: record.result["loss"] for record in made.ledger}
@@ -85,14 +85,14 @@ def test_the_learning_rate_with_the_lowest_loss_is_taken(about, tmp_path):
 
 
 def test_without_time_the_middle_rate_stays(about, tmp_path, monkeypatch):
-    monkeypatch.setattr(scaling, "CALIBRATING", 0.0)
+    monkeypatch.setattr(runs, "CALIBRATING", 0.0)
     size = counted("plain/nano", (1e-3, 1e-2), *about[:2])
-    assert runs(tmp_path, about).calibrate([size], 64) == {"plain/nano": size.rates[1]}
+    assert small_runs(tmp_path, about).calibrate([size], 64) == {"plain/nano": size.rates[1]}
 
 
 def test_nothing_is_done_twice_and_the_user_may_stop(about, tmp_path):
     size = counted("plain/nano", (1e-3, 1e-2), *about[:2])
-    first = runs(tmp_path, about)
+    first = small_runs(tmp_path, about)
     count = 0
 
     def beat(note, go_on=first.beat):
@@ -107,13 +107,13 @@ def test_nothing_is_done_twice_and_the_user_may_stop(about, tmp_path):
     assert stopped.value.resume == f"triarch scale --resume {tmp_path.parent}"
     before = (tmp_path / "records.jsonl").read_bytes()
     assert before
-    second = runs(tmp_path, about)
+    second = small_runs(tmp_path, about)
     assert second.elapsed >= first.ledger.elapsed
     second.fill([size], [64, 128], {"plain/nano": 3e-3})
     after = (tmp_path / "records.jsonl").read_bytes()
     assert after.startswith(before)
     assert len(list(second.ledger)) == len(after.splitlines()) == 4
-    whole = runs(tmp_path / "whole", about)
+    whole = small_runs(tmp_path / "whole", about)
     whole.fill([size], [64, 128], {"plain/nano": 3e-3})
     for record in whole.ledger:
         there = second.ledger.get(record.key).result
@@ -122,6 +122,6 @@ def test_nothing_is_done_twice_and_the_user_may_stop(about, tmp_path):
 
 def test_a_run_for_which_the_time_is_over_does_not_count(about, tmp_path):
     size = counted("plain/nano", (1e-3, 1e-2), *about[:2])
-    made = runs(tmp_path, about, seconds=0.0)
+    made = small_runs(tmp_path, about, seconds=0.0)
     made.fill([size], [64], {"plain/nano": 3e-3})
     assert not list(made.ledger)

@@ -8,7 +8,7 @@ import pytest
 import triarch
 from triarch.core.errors import InputError
 from triarch.core.results import as_json
-from triarch.race import scaling
+from triarch.scaling import runs
 from triarch.show import show
 
 
@@ -43,7 +43,7 @@ def series(items, seed=0):
 )
 def test_refused_before_any_training(asked, told, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(scaling, "converge", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr(runs, "converge", lambda *_: pytest.fail("it trained"))
     with pytest.raises(InputError, match=told) as fault:
         triarch.scale(series(1_500), **asked)
     assert len(str(fault.value).splitlines()) <= 5
@@ -60,7 +60,7 @@ def test_tiny_data_is_refused(tmp_path, monkeypatch):
 
 def test_a_forecast_in_words_and_json_and_again(tmp_path, monkeypatch, capsys):
     for name, value in (("FEWEST_STEPS", 60), ("MOST_EPOCHS", 3), ("SEEDS", 2)):
-        monkeypatch.setattr(scaling, name, value)
+        monkeypatch.setattr(runs, name, value)
     data, out = series(1_500), tmp_path / "a"
     told = triarch.scale(
         data, models="plain/nano,textcnn/nano", items="64,128,256,512", seconds=120, hours="0.001,1", out=out
