@@ -130,7 +130,11 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training."""
+    """A finished training.
+
+    Attributes:
+        trained_params: of `params` those that changed, and that were added and merged, where a model was fine-tuned.
+    """
 
     model: str
     metric: Metric
@@ -144,6 +148,7 @@ class Training:
     seed: int
     threads: int
     artifact: str
+    trained_params: int | None = None
 
 
 @dataclass(frozen=True)
