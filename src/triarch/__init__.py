@@ -11,18 +11,6 @@ __version__ = "0.1.0"
 VERBS = (
     "list", "describe", "inspect", "train", "pretrain", "choose", "scale", "evaluate", "predict", "generate", "verify",
 )  # fmt: skip
-    "list",
-    "describe",
-    "inspect",
-    "train",
-    "pretrain",
-    "choose",
-    "scale",
-    "evaluate",
-    "predict",
-    "generate",
-    "verify",
-)
 
 _HOME = {verb: f"triarch.verbs.{verb}" for verb in VERBS} | {
     "load": "triarch.ship.artifact",
