@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 VERBS = (
-    "list",
-    "describe",
-    "inspect",
-    "train",
-    "pretrain",
-    "finetune",
-    "choose",
-    "scale",
-    "evaluate",
-    "predict",
-    "verify",
-)
+    "list", "describe", "inspect",
+    "pretrain", "train", "finetune",
+    "choose", "scale", "evaluate",
+    "predict", "generate", "verify",
+)  # fmt: skip
 
 _HOME = {verb: f"triarch.verbs.{verb}" for verb in VERBS} | {
     "load": "triarch.ship.artifact",
@@ -48,6 +41,7 @@ if TYPE_CHECKING:
     from triarch.verbs.describe import describe
     from triarch.verbs.evaluate import evaluate
     from triarch.verbs.finetune import finetune
+    from triarch.verbs.generate import generate
     from triarch.verbs.inspect import inspect
     from triarch.verbs.list import list
     from triarch.verbs.predict import predict

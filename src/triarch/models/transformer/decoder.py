@@ -25,7 +25,7 @@ from triarch.layers.embed import Embed
 from triarch.layers.feed import MLP, SwiGLU
 from triarch.layers.geometry import ImageOrder
 from triarch.layers.norm import RMSNorm
-from triarch.layers.pool import last, lengths
+from triarch.layers.pool import last
 from triarch.layers.position import AddPosition, Position
 from triarch.layers.sight import Sight, View
 from triarch.models.registry import Architecture
@@ -95,23 +95,26 @@ class Decoder(Backbone):
     ) -> tuple[Features, State | None]:
         """(B T), (B T C) or (B C Y X) → values (B T D)."""
         values = self.embed(x)
-        places = torch.arange(values.shape[1], device=values.device)
+        width = values.shape[1]
         before = state if isinstance(state, AttentionState) else None
-        if before is not None:
-            places = before.position[:, None] + places
+        places = torch.arange(width, device=values.device) if before is None else before.places(width)
         values = self.dropout(self.position(values, places, mask))
-        view = self.sight(mask, places, None if before is None else before.held)
+        slots = None if before is None else before.slots(width, mask)
+        view = self.sight(mask, places, slots)
         caches = []
         for number, block in enumerate(self.blocks):
             values, cache = block(values, view, None if before is None else before.caches[number])
             caches.append(cache)
         values = self.norm(values)
-        after = None if before is None else before.after(lengths(values, mask), caches)
+        after = None if before is None or slots is None else before.after(slots, caches)
         return Features(values, mask, "sequence", last(values, mask)), after
 
-    def start(self, batch_size: int, device: torch.device | str = "cpu") -> AttentionState:
+    def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> AttentionState:
         """An empty cache."""
-        return AttentionState.start(batch_size, len(self.blocks), self.num_kv_heads, self.sight.head_dim, device)
+        sight = self.sight
+        return AttentionState.start(
+            batch_size, len(self.blocks), self.num_kv_heads, sight.head_dim, device, capacity, sight.window
+        )
 
 
 def _norm(config: Config) -> nn.Module:
