@@ -8,7 +8,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from triarch.layers.position import Position, alibi_slopes, rotary
+from triarch.layers.position import UNSCALED, Position, Rotary, alibi_slopes, rotary
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Sight:
         causal: itself and the past only.
         window: only steps less than this far away (Beltagy et al. 2020, arXiv 2004.05150); a cache then keeps no more.
         position: rotary and alibi act in attention, the other two on the input.
+        rotary: how fast rotary positions turn.
     """
 
     causal: bool
@@ -45,6 +46,7 @@ class Sight:
     num_heads: int
     head_dim: int
     window: int | None = None
+    rotary: Rotary = UNSCALED
 
     def __post_init__(self) -> None:
         if self.position == "rotary" and self.head_dim % 2:
@@ -69,7 +71,7 @@ class Sight:
             slopes = alibi_slopes(self.num_heads, places.device)[:, None, None]
             bias = -slopes * distance.abs()
             bias = bias if seen is None else torch.where(seen, bias, float("-inf"))
-        turn = rotary(places, self.head_dim) if self.position == "rotary" else None
+        turn = rotary(places, self.head_dim, self.rotary) if self.position == "rotary" else None
         kept = None if held is None else self._kept(mask, places, held)
         return View(self.causal and bias is None, bias, turn, kept)
 
