@@ -12,11 +12,11 @@ VERBS = (
     "list", "describe", "inspect",
     "pretrain", "train", "finetune",
     "choose", "scale", "evaluate",
-    "predict", "generate", "verify",
+    "predict", "generate", "export", "verify",
 )  # fmt: skip
 
 _HOME = {verb: f"triarch.verbs.{verb}" for verb in VERBS} | {
-    "load": "triarch.ship.artifact",
+    "load": "triarch.ship.open",
     "build": "triarch.model",
     "open_source": "triarch.data.open",
     "prepare": "triarch.data.dataset",
@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from triarch.estimator import Classifier
     from triarch.forecaster import Forecaster
     from triarch.model import build
-    from triarch.ship.artifact import load
+    from triarch.ship.open import load
     from triarch.verbs.choose import choose
     from triarch.verbs.describe import describe
     from triarch.verbs.evaluate import evaluate
+    from triarch.verbs.export import export
     from triarch.verbs.finetune import finetune
     from triarch.verbs.generate import generate
     from triarch.verbs.inspect import inspect

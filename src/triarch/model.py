@@ -71,7 +71,7 @@ def build(architecture: str, size: str, task: Task, spec: Spec, settings: Mappin
         head = task.head(backbone.shape, spec)
     except ValueError as error:
         raise InputError(f"{architecture}/{size}: {error}", "change --set settings.…") from error
-    for part in head.modules():
+    for part in head.modules() if spec.target.logits.tied else ():
         if isinstance(part, Vocabulary) and isinstance(embed := getattr(backbone, "embed", None), Embed):
             part.tie(embed)
     return Model(backbone, head).arrange()

@@ -255,6 +255,24 @@ class Verification:
     fault: str = ""
 
 
+@dataclass(frozen=True)
+class Exported:
+    """A model in somebody else's layout.
+
+    Attributes:
+        to: the target, as `--to` takes it.
+        layout: the layout's own name.
+        files: name → bytes.
+    """
+
+    artifact: str
+    folder: str
+    to: str
+    layout: str
+    bytes: int
+    files: dict[str, int]
+
+
 def as_json(result: Any) -> Any:
     """A verb's result as plain JSON values."""
     if hasattr(result, "to_json"):

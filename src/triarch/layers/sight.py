@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from triarch.layers.cache import Slots
-from triarch.layers.position import Position, alibi_slopes, rotary
+from triarch.layers.position import UNSCALED, Position, Rotary, alibi_slopes, rotary
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Sight:
         causal: itself and the past only.
         window: only steps less than this far away (Beltagy et al. 2020, arXiv 2004.05150); a cache then keeps no more.
         position: rotary and alibi act in attention, the other two on the input.
+        rotary: how fast rotary positions turn.
     """
 
     causal: bool
@@ -46,6 +47,7 @@ class Sight:
     num_heads: int
     head_dim: int
     window: int | None = None
+    rotary: Rotary = UNSCALED
 
     def __post_init__(self) -> None:
         if self.position == "rotary" and self.head_dim % 2:
@@ -61,7 +63,7 @@ class Sight:
             places: (T), or (B T) where rows stand at different ones.
             slots: of the caches, for the same places; None: there are none.
         """
-        turn = rotary(places, self.head_dim) if self.position == "rotary" else None
+        turn = rotary(places, self.head_dim, self.rotary) if self.position == "rotary" else None
         if slots is not None and self.position != "alibi" and (slots.all_seen or slots.first_chunk):
             return View(slots.first_chunk, None, turn, slots)
         keys = places if slots is None else slots.places

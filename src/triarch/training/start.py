@@ -44,8 +44,8 @@ def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Preproc
     if model is not None and model.settings.modality == "image":
         channels, height, width = model.settings.shape
         shape, white = (channels, height, width), model.settings.scale
-    elif model is not None and model.tokenizer is not None:
-        modelled = Modelled(model.settings.shape[0], tokenizer=model.tokenizer)
+    elif model is not None and model.settings.modality == "text":
+        modelled = Modelled(model.settings.shape[0], tokenizer=model.reader)
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
         Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute, recipe.calendar),
