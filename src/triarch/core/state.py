@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from torch import Tensor
@@ -18,9 +18,11 @@ class State:
 
     Attributes:
         position: (B), the number of steps that each row has seen.
+        context: what the layers keep of the context that they attend to, from `Backbone.read`.
     """
 
     position: Tensor
+    context: tuple[Tensor, ...] = field(default=(), kw_only=True)
 
     def rows(self, index: Tensor) -> Self:
         """The state of the rows `index`, in that order; a row may be taken more than once (beams)."""
@@ -37,9 +39,9 @@ class State:
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
         changed: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            changed[field.name] = (
+        for known in fields(self):
+            value = getattr(self, known.name)
+            changed[known.name] = (
                 tuple(function(part) for part in value) if isinstance(value, tuple) else function(value)
             )
         return replace(self, **changed)

@@ -21,6 +21,8 @@ Family = Literal["cnn", "rnn", "transformer", "hybrid"]
 Size = Literal["nano", "micro", "classic", "tiny", "small", "base", "large"]
 SIZES: tuple[Size, ...] = get_args(Size)
 ENTRY_POINTS = "triarch.architectures"
+CONTEXT_DIM = "context_dim"
+"""The setting of architectures that can attend to a context: its width."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Architecture:
     @property
     def abilities(self) -> tuple[str, ...]:
         """What can be asked of it beyond features."""
-        return ("causal",) if self.causal is not None else ()
+        crosses = any(known.name == CONTEXT_DIM for known in fields(self.config))
+        return (*(("causal",) if self.causal is not None else ()), *(("cross",) if crosses else ()))
 
     @property
     def learning_rate(self) -> float:
