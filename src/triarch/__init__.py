@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-VERBS = ("list", "describe", "inspect", "train", "choose", "scale", "evaluate", "predict", "verify")
+VERBS = ("list", "describe", "inspect", "train", "pretrain", "choose", "scale", "evaluate", "predict", "verify")
 
 _HOME = {verb: f"triarch.verbs.{verb}" for verb in VERBS} | {
     "load": "triarch.ship.artifact",
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from triarch.verbs.inspect import inspect
     from triarch.verbs.list import list
     from triarch.verbs.predict import predict
+    from triarch.verbs.pretrain import pretrain
     from triarch.verbs.scale import scale
     from triarch.verbs.train import train
     from triarch.verbs.verify import verify

@@ -12,7 +12,10 @@ from triarch.core.errors import InputError
 from triarch.core.spec import Spec
 from triarch.core.types import Batch
 from triarch.layers.backbone import Backbone
+from triarch.layers.embed import Embed
+from triarch.layers.vocabulary import Vocabulary
 from triarch.models import registry
+from triarch.models.registry import Architecture
 from triarch.tasks.task import Task
 
 
@@ -58,9 +61,22 @@ def build(architecture: str, size: str, task: Task, spec: Spec, settings: Mappin
             f"{architecture} does not serve {spec.modality}: {found.lacks[spec.modality]}",
             f"it serves: {', '.join(found.modalities)}",
         )
-    config = found.configure(size, settings or {})
+    if task.causal and found.causal is None:
+        raise InputError(
+            f"{architecture} looks ahead, which a {task.name} must not", "`triarch list` says which are causal"
+        )
+    config = found.configure(size, {**needed(found, task), **(settings or {})})
     try:
         backbone = found.backbone(config, task.view(spec))
+        head = task.head(backbone.shape, spec)
     except ValueError as error:
         raise InputError(f"{architecture}/{size}: {error}", "change --set settings.…") from error
-    return Model(backbone, task.head(backbone.shape, spec)).arrange()
+    for part in head.modules():
+        if isinstance(part, Vocabulary) and isinstance(embed := getattr(backbone, "embed", None), Embed):
+            part.tie(embed)
+    return Model(backbone, head).arrange()
+
+
+def needed(architecture: Architecture, task: Task) -> Mapping[str, Any]:
+    """The settings that `task` asks of an architecture, of any size: those that make it causal."""
+    return architecture.causal or {} if task.causal else {}

@@ -51,18 +51,22 @@ class Future:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted: one of several classes, or how a series goes on.
+    """What is to be predicted: one of several classes, how a series goes on, or tokens of a text.
 
     Attributes:
         names: the name of each class; the target holds positions in this tuple.
         rarest: how often the rarest class is there in train, as a part of an equal share.
         future: how a series is continued.
+        special: the tokens that stand for no text.
+        mask: of these the one that hides another.
     """
 
-    kind: Literal["class", "future"]
+    kind: Literal["class", "future", "token"]
     names: tuple[str, ...] = ()
     rarest: float = 1.0
     future: Future | None = None
+    special: tuple[int, ...] = ()
+    mask: int | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tokenizers import Tokenizer
+
 from triarch.core.errors import InputError, near
 from triarch.core.spec import MODALITIES, Cycle, Modality
 
@@ -34,6 +36,21 @@ class Continued:
 
 
 @dataclass(frozen=True)
+class Modelled:
+    """How text is read where language is modelled, as far as the user says.
+
+    Attributes:
+        context: the most tokens that a model sees.
+        kind: of the tokenizer that is fitted.
+        tokenizer: that of a model, in place of one to be fitted.
+    """
+
+    context: int | None = None
+    kind: str | None = None
+    tokenizer: Tokenizer | None = None
+
+
+@dataclass(frozen=True)
 class Asked:
     """Options of a reader; what is not given is inferred, and the source's notes say how.
 
@@ -44,8 +61,9 @@ class Asked:
         image_size: the shorter side of pictures.
         image_shape: (C, Y, X) of pictures, for a model that takes these only.
         image_white: what white is in pictures, for such a model.
-        task: what is to be learned, where that is said: classify or forecast.
+        task: what is to be learned, where that is said.
         continued: how series are.
+        modelled: how text is, where language is modelled.
     """
 
     inputs: tuple[str, ...] = ()
@@ -56,6 +74,7 @@ class Asked:
     image_white: float | None = None
     task: str | None = None
     continued: Continued = Continued()
+    modelled: Modelled = Modelled()
 
     @property
     def modality(self) -> Modality | None:

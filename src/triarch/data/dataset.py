@@ -19,13 +19,14 @@ from triarch.core.progress import Report, silent
 from triarch.core.spec import Spec, Target
 from triarch.core.types import Batch
 from triarch.data.augment.mirror import MOST_ITEMS, Mirror, mirror
+from triarch.data.blocks import Blocks
 from triarch.data.cache import kept
-from triarch.data.preprocess import LONGEST_TEXT, Preprocessor, collate
-from triarch.data.source import Source, check_learnable
+from triarch.data.preprocess import LONGEST_TEXT, Preprocessor, Settings, collate
+from triarch.data.source import Inputs, Source, check_learnable
 from triarch.data.split import SPLITS, Rows, check_dealt, parted_anew, split, undivided
 from triarch.data.store import Chosen, Ragged, Texts
 from triarch.data.table import Table, enough, tabulate
-from triarch.data.tokens import encode_all, fit_tokenizer, suited, token_type
+from triarch.data.tokens import MASK, encode_all, fit_tokenizer, special, suited, token_type
 from triarch.data.windows import Windows
 
 
@@ -82,13 +83,24 @@ class Dataset:
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order."""
-        raw = self.source.take(rows) if self.tokens is None else [self.tokens[row] for row in rows.tolist()]
-        made = collate(self.preprocessor.normalise(raw))
+        if isinstance(self.source.inputs, Blocks):
+            made = collate([self.source.inputs[row] for row in rows.tolist()])
+        else:
+            raw = self.source.take(rows) if self.tokens is None else [self.tokens[row] for row in rows.tolist()]
+            made = collate(self.preprocessor.normalise(raw))
         return replace(self.wanted(rows), input=made.input, mask=made.mask)
+
+    def raw(self, rows: NDArray[np.int64]) -> Inputs:
+        """The items `rows` as a user would give them: blocks of tokens as the text that they stand for."""
+        blocks, tokenizer = self.source.inputs, self.preprocessor.tokenizer
+        if not isinstance(blocks, Blocks) or tokenizer is None:
+            return self.source.take(rows)
+        return [tokenizer.decode(blocks[row].tolist()) for row in rows.tolist()]
 
     def wanted(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows` without their inputs: what is sought of them."""
-        unit = None if self.source.continued is None else torch.from_numpy(self.source.continued.units[rows])
+        units = self.source.units
+        unit = None if units is None else torch.from_numpy(units[rows])
         nothing = torch.empty(len(rows), 0)
         return Batch(nothing, None, torch.from_numpy(self.source.labels[rows]), torch.from_numpy(rows), unit)
 
@@ -146,7 +158,7 @@ def prepare(
     Raises:
         InputError: it cannot be learned from, or does not fit the preprocessor.
     """
-    if preprocessor is None and source.continued is None and not whole:
+    if preprocessor is None and source.units is None and not whole:
         check_learnable(source)
     dealt = undivided(source) if whole else split(source)
     if preprocessor is None and not whole:
@@ -161,11 +173,13 @@ def prepare(
         if preprocessor is None:
             preprocessor = Preprocessor.of_tokens(fitted, tokens.lengths[dealt.rows["train"]])
             notes.append(f"tokenizer: {kind}, {fitted.get_vocab_size():,} tokens")
+    elif preprocessor is None and source.corpus is not None:
+        preprocessor = Preprocessor(Settings("text", (source.corpus.context,)), source.corpus.tokenizer)
     elif preprocessor is None and source.continued is not None:
         preprocessor = Preprocessor.of_windows(source.continued.panel, source.continued.future)
     elif preprocessor is None:
         preprocessor = _fitted_moments(source, dealt.rows["train"])
-    else:
+    elif source.corpus is None:
         _check_fits(source, preprocessor)
     lengths, cut = _lengths(source, tokens, preprocessor.settings.shape[0])
     if cut:
@@ -174,7 +188,7 @@ def prepare(
         name=source.name,
         modality=source.modality,
         shape=preprocessor.settings.shape,
-        target=_target(source, dealt.rows["train"]),
+        target=_target(source, dealt.rows["train"], preprocessor.tokenizer),
         ragged=bool((lengths != lengths[0]).any()),
         vocab_size=preprocessor.tokenizer.get_vocab_size() if preprocessor.tokenizer else 0,
         items=len(source),
@@ -186,7 +200,10 @@ def prepare(
     return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens, dealt.folds, movable)
 
 
-def _target(source: Source, train: NDArray[np.int64]) -> Target:
+def _target(source: Source, train: NDArray[np.int64], tokenizer: Tokenizer | None) -> Target:
+    if source.corpus is not None:
+        assert tokenizer is not None
+        return Target("token", special=special(tokenizer), mask=tokenizer.token_to_id(MASK))
     if source.continued is not None:
         return Target("future", future=source.continued.future)
     counts = np.bincount(source.labels[train], minlength=len(source.class_names))
@@ -197,6 +214,8 @@ def _lengths(source: Source, tokens: Ragged | None, most: int) -> tuple[NDArray[
     """Steps of each item after the cut at `most`, and how many items are cut."""
     if source.modality == "image":
         return np.ones(len(source), dtype=np.int64), 0
+    if isinstance(source.inputs, Blocks):
+        return source.inputs.lengths - 1, 0
     if isinstance(source.inputs, Windows):
         return np.full(len(source), source.inputs.future.steps), 0
     ragged = source.inputs if tokens is None else tokens

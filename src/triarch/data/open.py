@@ -11,8 +11,9 @@ import pandas as pd
 from triarch.core.errors import InputError, near
 from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays, from_npz
-from triarch.data.asked import Asked, Continued, names
+from triarch.data.asked import Asked, Continued, Modelled, names
 from triarch.data.builtin import BUILT_IN
+from triarch.data.corpus import read_corpus
 from triarch.data.folder import read_folder
 from triarch.data.hub import PREFIX, read_hub
 from triarch.data.idx import IDX_ENDINGS, holds_idx, read_idx
@@ -21,6 +22,9 @@ from triarch.data.tables import from_frame, read_csv, read_jsonl, read_parquet
 from triarch.data.ts import holds_ts, read_ts
 
 Reader = Callable[[Path, Asked, Report], Source]
+
+LANGUAGE = ("language-model", "masked-model")
+"""The tasks for which data is raw text, without labels."""
 
 FILES: dict[str, Reader] = {
     ".npz": from_npz,
@@ -46,6 +50,7 @@ def open_source(
     image_size: int | None = None,
     task: str | None = None,
     continued: Continued = Continued(),  # noqa: B008
+    modelled: Modelled = Modelled(),  # noqa: B008
     *,
     image_shape: tuple[int, int, int] | None = None,
     image_white: float | None = None,
@@ -59,8 +64,9 @@ def open_source(
         target: the column of labels.
         group: the column that says which items belong together and must not be split.
         image_size: the shorter side of pictures.
-        task: classify or forecast, where the data could be for either.
+        task: classify, forecast, language-model or masked-model, where the data could be for several.
         continued: how series are, where they are to be forecast.
+        modelled: how text is, where language is to be modelled.
         image_shape: (C, Y, X) of pictures, for a model that takes these only.
         image_white: what white is in pictures, for such a model.
         report: told how far it is.
@@ -70,7 +76,9 @@ def open_source(
     """
     if isinstance(data, Source):
         return data
-    asked = Asked(names(input), target, group, image_size, image_shape, image_white, task, continued)
+    asked = Asked(names(input), target, group, image_size, image_shape, image_white, task, continued, modelled)
+    if task in LANGUAGE:
+        return read_corpus(data, asked, report)
     if isinstance(data, pd.DataFrame):
         return _continued(from_frame(data, asked), asked)
     if isinstance(data, tuple) and len(data) == 2:

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError
 from triarch.core.spec import Future, Modality
+from triarch.data.blocks import Blocks
 from triarch.data.store import Ragged, Texts
 from triarch.data.times import stepped
 from triarch.data.windows import Windows
@@ -50,12 +52,32 @@ class Continuation:
 
 
 @dataclass(frozen=True)
+class Corpus:
+    """What is known of a corpus beside its blocks.
+
+    Attributes:
+        tokenizer: fitted on its training documents, or a model's.
+        context: T, the most steps that a model sees.
+        documents, bytes: how many, and of how many bytes in UTF-8.
+        units: (I), the bytes of a block, on average over its split: what the bits of a block are divided by, so that
+            the mean over a split is all bits over all bytes.
+    """
+
+    tokenizer: Tokenizer
+    context: int
+    documents: int
+    bytes: int
+    units: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Source:
     """A data set, in memory or mapped from files of the cache.
 
     Attributes:
-        inputs: images (I C Y X) or series (I T C); Ragged series (T C) where lengths differ; Texts; Windows.
-        labels: (I), positions in `class_names`; where series are continued (I H), their next values.
+        inputs: images (I C Y X) or series (I T C); Ragged series (T C) where lengths differ; Texts; Windows; Blocks.
+        labels: (I), positions in `class_names`; where series are continued (I H), their next values; of blocks of text
+            the bytes that they stand for.
         groups: (I), items of one group stay in one split; None: each item is its own.
         parts: (I), the split that the data itself assigns: `train`, `select` or `confirm`; None: it assigns none.
         scale: the value of white in images; pixels are divided by it.
@@ -63,11 +85,12 @@ class Source:
         folder: of the cache, where it lies there.
         digest, prints: hash of the content, and of each input (I), where they are known already.
         continued: where series are continued, and the items are windows of them.
+        corpus: where language is modelled, and the items are blocks of documents.
     """
 
     name: str
     modality: Modality
-    inputs: NDArray[Any] | Ragged | Texts | Windows
+    inputs: NDArray[Any] | Ragged | Texts | Windows | Blocks
     labels: NDArray[Any]
     class_names: tuple[str, ...]
     groups: NDArray[Any] | None = None
@@ -78,6 +101,13 @@ class Source:
     digest: str | None = None
     prints: NDArray[np.uint64] | None = None
     continued: Continuation | None = None
+    corpus: Corpus | None = None
+
+    @property
+    def units(self) -> NDArray[np.float32] | None:
+        """What the error of each item counts by (I), where errors count by anything."""
+        known = self.continued or self.corpus
+        return None if known is None else known.units
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -21,6 +21,7 @@ DEALT: tuple[Split, ...] = ("confirm", "select")
 SMALL = 3_000
 FEW, FOLDS, REPEATS = 500, 5, 2
 AHEAD = f"by time: of each series the last {CONFIRM:.0%} are confirm, the {SELECT:.0%} before them select"
+DOCUMENTS = "by document, in the order of their hashes: a tenth of the bytes is confirm, another select"
 
 Rows = dict[Split, NDArray[np.int64]]
 
@@ -57,10 +58,10 @@ def split(source: Source) -> Splits:
     An item of select or confirm whose input and label stand in an earlier split too, or earlier in its own, is left
     out: it would be remembered, not recognised.
     """
-    if source.continued is not None:
+    if source.units is not None:
         assert source.parts is not None
         rows: Rows = {name: np.flatnonzero(source.parts == name) for name in SPLITS}
-        return Splits(rows, AHEAD, ())
+        return Splits(rows, AHEAD if source.corpus is None else DOCUMENTS, ())
     part = shares(len(source))
     given = {name: source.parts == name for name in SPLITS} if source.parts is not None else {}
     kept: list[Split] = [name for name in SPLITS if given and given[name].any()]
@@ -102,7 +103,7 @@ def check_dealt(source: Source, dealt: Splits) -> None:
         if not len(rows):
             copies = "; ".join(dealt.notes) or "too few groups, or the data's own splits leave it none"
             raise InputError(f"{source.name}: no item is left for {name} ({copies})", "more distinct items are needed")
-    if source.continued is not None:
+    if source.units is not None:
         return
     missing = np.setdiff1d(np.arange(len(source.class_names)), source.labels[dealt.rows["train"]])
     if missing.size:

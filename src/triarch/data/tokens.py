@@ -18,6 +18,7 @@ from triarch.core.progress import Report
 
 Kind = Literal["characters", "bytes", "bpe"]
 PAD, UNKNOWN = "[PAD]", "[UNK]"
+END, MASK = "[END]", "[MASK]"
 SHORT_TEXT = 64
 MOST_TOKENS, FEWEST_TOKENS, BYTES_A_TOKEN = 8_192, 512, 64
 BPE_SAMPLE = 8_000_000
@@ -69,6 +70,13 @@ def _sample(texts: Sequence[str]) -> Iterator[str]:
     return (texts[number] for number in range(0, len(texts), every))
 
 
+def special(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The tokens that stand for no text."""
+    added = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    known = {number for name in (PAD, UNKNOWN) if (number := tokenizer.token_to_id(name)) is not None}
+    return tuple(sorted(added | known))
+
+
 def encodable(text: str) -> bool:
     """Whether no half of a character is in it, as undecodable bytes leave."""
     try:
@@ -78,8 +86,16 @@ def encodable(text: str) -> bool:
     return True
 
 
+def marked(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer itself, with [END] and [MASK] added for language models."""
+    tokenizer.add_special_tokens([END, MASK])
+    return tokenizer
+
+
 def encode(tokenizer: Tokenizer, texts: list[str], max_len: int | None = None) -> list[NDArray[np.int64]]:
     """Token ids of each text, cut at `max_len`; an empty text is one [UNK].
+
+    Where the tokenizer knows [END], a text begins with it, as a document does for a language model.
 
     Raises:
         InputError: a text holds half a character.
@@ -87,9 +103,11 @@ def encode(tokenizer: Tokenizer, texts: list[str], max_len: int | None = None) -
     for number, text in enumerate(texts):
         if not encodable(text):
             raise InputError(f"input {number} is not valid Unicode: {text[:40]!r}", "mend its encoding")
-    unknown = tokenizer.token_to_id(UNKNOWN) or 0
+    unknown, end = tokenizer.token_to_id(UNKNOWN) or 0, tokenizer.token_to_id(END)
+    first = [] if end is None else [end]
     return [
-        np.array(encoding.ids[:max_len] or [unknown], dtype=np.int64) for encoding in tokenizer.encode_batch_fast(texts)
+        np.array((first + (encoding.ids or [unknown]))[:max_len], dtype=np.int64)
+        for encoding in tokenizer.encode_batch_fast(texts)
     ]
 
 

@@ -22,6 +22,7 @@ from triarch.core.errors import InputError
 from triarch.core.files import write_bytes, write_json, write_text
 from triarch.core.results import Ahead, Forecast, Prediction
 from triarch.core.spec import Spec
+from triarch.core.types import Batch
 from triarch.data.long_frame import latest
 from triarch.data.preprocess import Preprocessor, collate
 from triarch.data.source import Inputs
@@ -81,6 +82,23 @@ class Artifact:
                 answers.append(self.task.decode(self.model(batch), batch))
         return torch.cat(answers).numpy()
 
+    def logits(self, token_ids: Tensor | NDArray[np.int64] | Sequence[Sequence[int]]) -> Tensor:
+        """Token ids (B T) → the score of each token of the vocabulary at each step (B T V).
+
+        Raises:
+            InputError: this is no language model, or an id is none of its vocabulary.
+        """
+        spec = self.config.spec
+        if spec.target.kind != "token":
+            raise InputError("this model has no scores for tokens: it is no language model")
+        ids = torch.as_tensor(token_ids, dtype=torch.long)
+        if ids.ndim != 2 or not ids.numel() or ids.min() < 0 or ids.max() >= spec.vocab_size:
+            raise InputError(f"token ids (B T) from 0 to {spec.vocab_size - 1} are wanted, not {tuple(ids.shape)}")
+        self.model.eval()
+        with torch.inference_mode():
+            logits: Tensor = self.model(Batch(ids))
+        return logits
+
     def predict(self, inputs: Any, names: Sequence[str] | None = None) -> list[Prediction] | list[Forecast]:
         """Raw inputs → answers, in their order.
 
@@ -93,6 +111,11 @@ class Artifact:
         """
         if self.config.spec.target.kind == "future":
             return self.forecast(inputs, names=names)
+        if self.config.spec.target.kind == "token":
+            raise InputError(
+                "this model tells no classes, it models language",
+                "`triarch evaluate` scores it on text, `logits` gives its scores",
+            )
         many = self._many(inputs)
         if len(many) == 0:
             return []

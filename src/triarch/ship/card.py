@@ -27,6 +27,9 @@ def card(
         future = spec.future
         does = f"foretell {future.horizon} steps of {_plain(future.channels[0])} ({future.step or 'numbered steps'})"
         called, what = "forecast(frame)", f"| seen | the last {future.lookback} steps of {_listed(future.channels)} |"
+    elif spec.target.kind == "token":
+        does = "model language: to tell the tokens of a text from those around them"
+        called, what = "logits(token_ids)", f"| vocabulary | {spec.vocab_size:,} tokens |"
     else:
         does = f"tell {spec.num_classes} classes of {spec.modality} apart"
         called, what = "predict(inputs)", f"| classes | {_listed(spec.target.names)} |"

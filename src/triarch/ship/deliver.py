@@ -56,7 +56,7 @@ def deliver(
         )  # fmt: skip
 
     artifact = Artifact(new_config(name, size, dict(settings), task, dataset.spec), network, task, dataset.preprocessor)
-    save(artifact, folder, words(0), dataset.source.take(dataset.splits["train"][:GOLDEN_ITEMS]))
+    save(artifact, folder, words(0), dataset.raw(dataset.splits["train"][:GOLDEN_ITEMS]))
     if measured.costs:
         others = folder_bytes(folder) - (folder / CARD).stat().st_size
         said, total = 0, others

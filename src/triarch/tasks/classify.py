@@ -30,6 +30,7 @@ class Classify:
     """Cross-entropy; scored by accuracy, balanced where the rarest class is below a fifth of its equal share."""
 
     name = "classify"
+    causal = False
 
     def __init__(self, spec: Spec | None = None) -> None:
         balanced = spec is not None and spec.target.rarest < RARE

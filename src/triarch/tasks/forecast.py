@@ -65,6 +65,7 @@ class Forecast:
     """
 
     name = "forecast"
+    causal = False
     scores: tuple[Metric, ...] = (Metric("MASE", "min"), Metric("CRPS", "min"), Metric("sMAPE", "min"))
 
     def __init__(self, spec: Spec | None = None) -> None:

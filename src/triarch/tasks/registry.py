@@ -8,9 +8,17 @@ from triarch.core.errors import InputError, near
 from triarch.core.spec import Spec
 from triarch.tasks.classify import Classify
 from triarch.tasks.forecast import Forecast
+from triarch.tasks.language_model import LanguageModel
+from triarch.tasks.masked_model import MaskedModel
 from triarch.tasks.task import Task
 
-TASKS: dict[str, Callable[[Spec | None], Task]] = {"classify": Classify, "forecast": Forecast}
+TASKS: dict[str, Callable[[Spec | None], Task]] = {
+    "classify": Classify,
+    "forecast": Forecast,
+    "language-model": LanguageModel,
+    "masked-model": MaskedModel,
+}
+OF_KIND = {"class": ("classify",), "future": ("forecast",), "token": ("language-model", "masked-model")}
 
 
 def find(name: str, spec: Spec | None = None) -> Task:
@@ -21,14 +29,17 @@ def find(name: str, spec: Spec | None = None) -> Task:
     """
     if name not in TASKS:
         raise InputError(f"there is no task {name!r}", near(name, TASKS))
-    if spec is not None and (fitting := infer(spec).name) != name:
-        raise InputError(f"{spec.name} is data to {fitting}, not to {name}", f"leave --task out, or --task {fitting}")
+    if spec is not None and name not in (fitting := OF_KIND[spec.target.kind]):
+        raise InputError(
+            f"{spec.name} is data to {fitting[0]}, not to {name}", f"leave --task out, or --task {fitting[0]}"
+        )
     return TASKS[name](spec)
 
 
 def served(modalities: Sequence[str]) -> tuple[str, ...]:
     """The tasks for which data of `modalities` can be used."""
-    return tuple(name for name in TASKS if name != Forecast.name or "series" in modalities)
+    only = {"forecast": "series", "language-model": "text", "masked-model": "text"}
+    return tuple(name for name in TASKS if name not in only or only[name] in modalities)
 
 
 def scored_by(task: Task, metric: str | None) -> Task:
@@ -48,4 +59,4 @@ def scored_by(task: Task, metric: str | None) -> Task:
 
 def infer(spec: Spec) -> Task:
     """The task that the target of `spec` asks for."""
-    return TASKS[{"class": "classify", "future": "forecast"}[spec.target.kind]](spec)
+    return TASKS[OF_KIND[spec.target.kind][0]](spec)

@@ -19,9 +19,11 @@ class Task(Protocol):
         name: as `--task` takes it.
         primary: the metric that trainings are compared by.
         scores: the metrics that may be primary.
+        causal: whether a backbone must not look ahead.
     """
 
     name: str
+    causal: bool
     primary: Metric
     scores: tuple[Metric, ...]
 

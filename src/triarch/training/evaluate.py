@@ -23,7 +23,7 @@ class Scores:
 
     Attributes:
         items: (I), row numbers.
-        targets: (I), class numbers, or (I H).
+        targets: (I), labels as the data has them: class numbers, or (I H).
         metrics: metric → its value for each item (I).
         answers: (I …), the decoded outputs.
     """
@@ -57,12 +57,12 @@ def evaluate(model: nn.Module, task: Task, batches: Iterable[Batch]) -> Scores:
     items, targets, metrics, answers = [], [], [], []
     with torch.inference_mode():
         for batch in batches:
-            batch = task.prepare(batch)
             assert batch.items is not None
             assert batch.target is not None
-            output = model(batch)
             items.append(batch.items)
             targets.append(batch.target)
+            batch = task.prepare(batch)
+            output = model(batch)
             metrics.append(task.metrics(output, batch))
             answers.append(task.decode(output, batch))
     model.train(was_training)

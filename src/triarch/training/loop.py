@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -122,7 +123,7 @@ class Trainer:
         lr = self.lr
         for group in self.optimiser.param_groups:
             group["lr"] = lr
-        batch = self.task.prepare(batch)
+        batch = self.task.prepare(batch, self._random())
         loss = self.task.loss(self.model(batch), batch)
         self.optimiser.zero_grad()
         loss.backward()
@@ -134,6 +135,11 @@ class Trainer:
         value = loss.item()
         self._check(value, lr)
         return value
+
+    def _random(self) -> torch.Generator:
+        """The random numbers of this step: a function of seed and step alone."""
+        (state,) = np.random.SeedSequence((self.recipe.seed, self.step)).generate_state(1, np.uint64)
+        return torch.Generator().manual_seed(int(state >> 1))
 
     def _check(self, loss: float, lr: float) -> None:
         if math.isnan(self._first):

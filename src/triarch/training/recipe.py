@@ -71,10 +71,10 @@ class Recipe(_Part):
     """A training; see the parts for theirs.
 
     `horizon`, `lookback`, `season`, `known`, `impute` and `calendar` say how series are continued, see `Continued`.
-    `fold` is another way to part train and select; `fingerprint` is of the data that the training
-    began with, and is checked when it goes on; `average` is the decay of an exponential average of the weights (0.999,
-    say), which is then what is kept; `clip` bounds the norm of the gradient; `checkpoint_seconds` is the least time
-    between two checkpoints.
+    `context` is how many tokens of a text a language model sees; `fold` is another way to part train and select;
+    `fingerprint` is of the data that the training began with, and is checked when it goes on; `average` is the decay of
+    an exponential average of the weights (0.999, say), which is then what is kept; `clip` bounds the norm of the
+    gradient; `checkpoint_seconds` is the least time between two checkpoints.
     """
 
     data: str | None = None
@@ -90,6 +90,7 @@ class Recipe(_Part):
     impute: Literal["linear", "last"] | None = None
     calendar: tuple[Cycle, ...] | None = None
     tokenizer: Literal["characters", "bytes", "bpe"] | None = None
+    context: int | None = Field(None, ge=2, le=65_536)
     model: str
     settings: dict[str, Any] = {}
     fingerprint: str | None = None

@@ -10,11 +10,11 @@ from typing import Any
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.core.progress import Report, silent
-from triarch.data.asked import Continued
+from triarch.data.asked import Continued, Modelled
 from triarch.data.augment.augmenter import Augmenter, Strengths, usual
 from triarch.data.dataset import Dataset
 from triarch.data.open import open_source
-from triarch.data.preprocess import Settings
+from triarch.data.preprocess import Preprocessor
 from triarch.data.source import Source
 from triarch.data.stream import Stream
 from triarch.model import build
@@ -27,20 +27,25 @@ TIMED_STEPS = 6
 GAIN = 1.5
 
 
-def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Settings | None = None) -> Source:
+def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Preprocessor | None = None) -> Source:
     """Read `data` as the recipe says.
 
     Args:
         data: see `open_source`.
-        model: what was fitted for the model that will take it: pictures are brought to its shape and scale.
+        model: what was fitted for the model that will take it: pictures are brought to its shape and scale, and text
+            to its tokens.
     """
     shape, white = None, None
-    if model is not None and model.modality == "image":
-        shape, white = (model.shape[0], model.shape[1], model.shape[2]), model.scale
+    modelled = Modelled(recipe.context, recipe.tokenizer)
+    if model is not None and model.settings.modality == "image":
+        channels, height, width = model.settings.shape
+        shape, white = (channels, height, width), model.settings.scale
+    elif model is not None and model.tokenizer is not None:
+        modelled = Modelled(model.settings.shape[0], tokenizer=model.tokenizer)
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
         Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute, recipe.calendar),
-        report=report, image_shape=shape, image_white=white,
+        modelled, report=report, image_shape=shape, image_white=white,
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def describe(
     from triarch.data.open import open_source
     from triarch.data.preprocess import collate
     from triarch.measure.count import macs, params
-    from triarch.model import build
+    from triarch.model import build, needed
     from triarch.models import registry
     from triarch.ship.artifact import Artifact, golden, load, new_config, save
     from triarch.ship.calibration import foretold, learn
@@ -97,7 +97,7 @@ def describe(
         state_bytes=_state(artifact.model, one),
         artifact_bytes=reading.artifact_bytes,
         threads=threads,
-        settings=asdict(found.configure(config.size, config.settings)),
+        settings=asdict(found.configure(config.size, {**needed(found, artifact.task), **config.settings})),
         foretold_ms=foretold(empty, one, threads) if calibrate or reading.quiet_ms is None else None,
     )
 
@@ -113,8 +113,13 @@ def _training_step(model: Model, task: Task, spec: Spec, batch: Batch, rows: int
     from triarch.measure.weightless import like, weightless
 
     with weightless(model) as twin:
-        is_class = spec.target.kind == "class"
-        target = torch.zeros(rows, dtype=torch.long) if is_class else torch.zeros(rows, spec.horizon)
+        whole = spec.target.kind != "future"
+        steps = {
+            "class": (),
+            "future": (spec.target.future.horizon,) if spec.target.future else (),
+            "token": batch.input.shape[1:],
+        }
+        target = torch.zeros(rows, *steps[spec.target.kind], dtype=torch.long if whole else None)
         many = replace(like(batch, rows), target=target)
         peak = training_peak(twin.train(), lambda: task.loss(twin(many), many), batch_bytes(many))
         return training_macs(twin, lambda: task.loss(twin(many), many)), peak

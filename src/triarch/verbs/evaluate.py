@@ -62,8 +62,10 @@ def evaluate(
                 "known": known, "calendar": future.calendar, "input": others, "target": target or future.channels[0],
             }
         )  # fmt: skip
+    elif spec.target.kind == "token":
+        asked = asked.model_copy(update={"task": loaded.task.name})
     with progress("reading") as reporter:
-        source = open_data(data, asked, reporter.update, loaded.preprocessor.settings)
+        source = open_data(data, asked, reporter.update, loaded.preprocessor)
     if source.modality != spec.modality:
         raise InputError(f"{source.name} holds {source.modality}, {artifact} was trained on {spec.modality}")
     if source.continued is not None:

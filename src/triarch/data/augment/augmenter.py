@@ -49,13 +49,13 @@ def usual(dataset: Dataset, per_epoch: int) -> dict[str, float]:
     """The default of each strength that there is for the data.
 
     Nothing is varied in the first two passes over the data and the first 300 batches: a network that has hardly seen
-    the items learns more from them as they are. Images are mirrored where `Dataset.mirror` allows it; series that are
-    continued stay as they are, since what follows them would have to be bent too.
+    the items learns more from them as they are. Images are mirrored where `Dataset.mirror` allows it; series and
+    texts that are continued stay as they are, since what follows them would have to be changed too.
 
     Args:
         per_epoch: batches of a pass.
     """
-    if dataset.spec.target.kind == "future":
+    if dataset.spec.target.kind != "class":
         return {"after": 0}
     strengths = {"after": max(FEWEST, PASSES * per_epoch), **USUAL[dataset.spec.modality]}
     if "flip" in strengths and not dataset.mirror.keeps_label:

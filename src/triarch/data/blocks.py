@@ -1,0 +1,50 @@
+"""Documents, cut into the blocks of tokens that a language model learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Blocks(Sequence[NDArray[np.int64]]):
+    """Pieces of documents of at most T + 1 tokens: the first is only seen, the last only sought.
+
+    The documents lie end to end with [END] before the first and after each; the pieces of one follow each other with
+    one token in common, so that every token but the first [END] is sought once, and none crosses a boundary.
+
+    Args:
+        flat: the tokens of all documents (N).
+        marks: (D + 1), where in `flat` the [END]s are.
+        context: T.
+
+    Attributes:
+        starts: (I), where in `flat` each piece begins.
+        lengths: (I), its tokens.
+        documents: (I), the number of its document.
+    """
+
+    def __init__(self, flat: NDArray[Any], marks: NDArray[np.int64], context: int) -> None:
+        self.flat, self.marks, self.context = flat, marks, context
+        sought = np.diff(marks)
+        pieces = -(-sought // context)
+        self.documents = np.repeat(np.arange(len(sought)), pieces)
+        place = np.arange(int(pieces.sum())) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        self.starts = marks[self.documents] + place * context
+        self.lengths = np.minimum(self.starts + context, marks[self.documents + 1]) + 1 - self.starts
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.int64]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[NDArray[np.int64]]: ...
+    def __getitem__(self, index: int | slice) -> NDArray[np.int64] | list[NDArray[np.int64]]:
+        """The tokens of one piece, or a list of them."""
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        start = self.starts[index]
+        return np.asarray(self.flat[start : start + self.lengths[index]], dtype=np.int64)

@@ -1,0 +1,131 @@
+"""Documents of raw text → a source whose items are blocks of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from triarch.core.errors import InputError
+from triarch.core.progress import Report, silent
+from triarch.data.asked import Asked
+from triarch.data.blocks import Blocks
+from triarch.data.source import Corpus, Hashes, Source
+from triarch.data.store import Chosen, Texts
+from triarch.data.tokens import END, encode, fit_tokenizer, marked, token_type
+
+CONTEXT = 256
+HELD_OUT = 0.1
+FEW_DOCUMENTS, STRETCH = 60, 1 << 16
+
+
+def from_documents(
+    name: str, documents: Sequence[str], kind: str = "bpe", context: int | None = None,
+    tokenizer: Tokenizer | None = None, report: Report = silent,
+) -> Source:  # fmt: skip
+    """The blocks of `documents`, which are dealt to the splits whole, in the order of their hashes.
+
+    Args:
+        kind: of the tokenizer, which is fitted on the training documents.
+        context: T; 256 if not given.
+        tokenizer: that of a model, instead.
+
+    Raises:
+        InputError: there is too little text to split.
+    """
+    context = context or CONTEXT
+    kept = [document for document in documents if document.strip()]
+    if len(kept) < FEW_DOCUMENTS:
+        kept = [stretch for document in kept for stretch in stretches(document, STRETCH)]
+    kept = list(dict.fromkeys(kept))
+    if not kept or (tokenizer is None and len(kept) < 3):
+        raise InputError(
+            f"{name}: {len(kept)} document(s) of up to {STRETCH:,} bytes; each split needs one, so 3 at least",
+            "give more text",
+        )
+    texts = Texts.of(kept)
+    sizes = texts.encoded.lengths
+    hashes = Hashes()
+    hashes.add(texts)
+    digest, prints = hashes.finish(np.zeros(0, dtype=np.int64), ())
+    dealt = deal(prints, sizes)
+    if tokenizer is None:
+        tokenizer = marked(fit_tokenizer(kind, Chosen(texts, np.flatnonzero(dealt == "train"))))
+    flat, marks = _tokens(tokenizer, texts, report)
+    blocks = Blocks(flat, marks, context)
+    sought = np.diff(marks)
+    labels = (sizes[blocks.documents] * (blocks.lengths - 1) / sought[blocks.documents]).astype(np.float32)
+    parts = dealt[blocks.documents]
+    units = np.zeros(len(blocks), dtype=np.float32)
+    for part in np.unique(parts):
+        units[parts == part] = labels[parts == part].mean(dtype=np.float64)
+    corpus = Corpus(tokenizer, context, len(texts), int(sizes.sum()), units)
+    notes = [f"{len(texts):,} documents, {sizes.sum():,} bytes, {sought.sum():,} tokens"]
+    return Source(name, "text", blocks, labels, (), parts=parts, notes=notes, digest=digest, corpus=corpus)
+
+
+def deal(prints: NDArray[np.uint64], sizes: NDArray[np.int64]) -> NDArray[np.str_]:
+    """The split of each document (D): in the order of their hashes, a tenth of the bytes to confirm, one to select."""
+    order = np.argsort(prints, kind="stable")
+    before = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(sizes[order])[:-1]))
+    share = before / max(1, sizes.sum())
+    parts = np.where(share < HELD_OUT, "confirm", np.where(share < 2 * HELD_OUT, "select", "train"))
+    if len(parts) >= 3:  # none may be empty
+        parts[0], parts[-1] = "confirm", "train"
+        if "select" not in parts:
+            parts[1] = "select"
+    dealt = np.empty(len(parts), dtype=parts.dtype)
+    dealt[order] = parts
+    return dealt
+
+
+def stretches(document: str, size: int) -> list[str]:
+    """The document in pieces of `size` characters or a little more, each to the end of a line."""
+    pieces, start = [], 0
+    while start < len(document):
+        line_end = document.find("\n", start + size)
+        stop = len(document) if line_end < 0 else line_end + 1
+        pieces.append(document[start : min(stop, start + 2 * size)])
+        start += len(pieces[-1])
+    return pieces
+
+
+def _tokens(tokenizer: Tokenizer, texts: Texts, report: Report) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+    """All documents with [END] before the first and after each, and where these are."""
+    end = np.array([tokenizer.token_to_id(END)])
+    parts, marks = [end], [0]
+    for number, text in enumerate(texts):
+        ids = encode(tokenizer, [text])[0]
+        ids = ids[1:] if ids[0] == end else ids
+        parts += [ids, end]
+        marks.append(marks[-1] + len(ids) + 1)
+        report(number / len(texts), "tokenising")
+    return np.concatenate(parts).astype(token_type(tokenizer)), np.array(marks, dtype=np.int64)
+
+
+def read_corpus(data: Any, asked: Asked, report: Report) -> Source:
+    """A text file, a folder of them, or a list of texts.
+
+    Raises:
+        InputError: it is none of these, or holds too little text.
+    """
+    how = asked.modelled
+    if isinstance(data, Sequence) and not isinstance(data, str):
+        return from_documents("texts", list(data), how.kind or "bpe", how.context, how.tokenizer, report)
+    path = Path(data)
+    if not path.exists():
+        raise InputError(f"there is no corpus {str(data)!r}", "give a text file or a folder of text files")
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    documents = []
+    for file in files:
+        try:
+            documents.append(file.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{file} is not UTF-8: byte {error.start:,}", "mend its encoding, or move it away"
+            ) from error
+    return from_documents(path.name, documents, how.kind or "bpe", how.context, how.tokenizer, report)

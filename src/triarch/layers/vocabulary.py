@@ -1,0 +1,43 @@
+"""From features to a score for each token of the vocabulary."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from triarch.layers.embed import Embed
+
+
+class Vocabulary(nn.Module):
+    """logits = E (W x): the embedding E of the input read backwards (Press, Wolf 2017, arXiv 1608.05859).
+
+    W brings features to the embedding's width where these differ. Where `tie` is not called, E is a matrix of its own.
+
+    Args:
+        dim: D of the features.
+        vocab_size: V.
+        bias: one number for each token is added.
+    """
+
+    def __init__(self, dim: int, vocab_size: int, bias: bool = False) -> None:
+        super().__init__()
+        self.project: nn.Module = nn.Identity()
+        self.embedding: nn.Module | None = nn.Embedding(vocab_size, dim)
+        self.bias = nn.Parameter(self.embedding.weight.new_zeros(vocab_size)) if bias else None
+        self._tied: tuple[nn.Embedding, ...] = ()
+        self._dim = dim
+        nn.init.normal_(self.embedding.weight, std=dim**-0.5)
+
+    def tie(self, embed: Embed) -> None:
+        """Take the matrix of `embed`, whose module stays the owner of it."""
+        table = embed.project
+        assert isinstance(table, nn.Embedding)
+        nn.init.normal_(table.weight, std=embed.dim**-0.5)
+        if embed.dim != self._dim:
+            self.project = nn.Linear(self._dim, embed.dim, bias=False)
+        self.embedding, self._tied = None, (table,)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(… D) → (… V)."""
+        table = self._tied[0] if self._tied else self.embedding
+        assert isinstance(table, nn.Embedding)
+        return nn.functional.linear(self.project(x), table.weight, self.bias)

@@ -1,0 +1,84 @@
+"""`triarch pretrain`, and what can be done with its artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import triarch
+from triarch.core.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("texts")
+    random = np.random.default_rng(0)
+    for number in range(70):
+        folder.joinpath(f"{number}.txt").write_text(" ".join(random.choice(["ant", "bee", "cat"], 60)))
+    return folder
+
+
+@pytest.mark.parametrize(("objective", "model"), [("causal", "mingru/nano"), ("masked", "encoder/nano")])
+def test_pretrain_evaluate_verify(texts: Path, tmp_path: Path, objective: str, model: str) -> None:
+    out = tmp_path / "out"
+    made = triarch.pretrain(texts, objective=objective, model=model, steps=30, context=32, tokenizer="bytes", out=out)
+    assert made.metric.name == ("bits per byte" if objective == "causal" else "loss")
+    assert triarch.verify(out).ok
+    own = triarch.evaluate(out)
+    assert own.split == "confirm"
+    again = triarch.evaluate(out, texts, split="confirm")
+    assert again.score == own.score
+    (tmp_path / "other.txt").write_text("ant bee cat " * 30)
+    other = triarch.evaluate(out, tmp_path / "other.txt")
+    assert other.n == -(-361 // 32)
+    loaded = triarch.load(out)
+    assert loaded.logits([[2, 3, 4]]).shape == (1, 3, loaded.config.spec.vocab_size)
+    assert torch.isfinite(loaded.logits([[2, 3, 4]])).all()
+
+
+def test_a_text_that_was_learned_takes_fewer_bits(texts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made = triarch.pretrain(texts, model="gru/nano", steps=150, context=64, tokenizer="bytes", out=out)
+    assert made.score < 1.5
+    (tmp_path / "noise.txt").write_text("qzj xkv wpy " * 30)
+    assert triarch.evaluate(out, tmp_path / "noise.txt").score > 3 * made.score
+
+
+def test_the_same_seed_gives_the_same_score(texts: Path, tmp_path: Path) -> None:
+    scores = [
+        triarch.pretrain(
+            texts, objective="masked", model="lstm/nano", steps=5, context=32, tokenizer="bytes", threads=1,
+            workers=workers, out=tmp_path / f"out{workers}",
+        ).score
+        for workers in (0, 1)
+    ]  # fmt: skip
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"objective": "sideways"}, "objective"),
+        ({"model": "textcnn/nano"}, "looks ahead"),
+        ({"context": 1}, "context"),
+        ({"tokenizer": "words"}, "tokenizer"),
+        ({"data": "missing.txt"}, "no corpus"),
+    ],
+)
+def test_bad_options(texts: Path, tmp_path: Path, options: dict[str, object], said: str) -> None:
+    given = {"data": texts, "steps": 1, "tokenizer": "bytes", "out": tmp_path / "out", **options}
+    with pytest.raises(InputError, match=said):
+        triarch.pretrain(given.pop("data"), **given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_texts(tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes("größer".encode("latin-1") * 100)
+    with pytest.raises(InputError, match="not UTF-8"):
+        triarch.pretrain(tmp_path / "latin.txt", steps=1)
+    (tmp_path / "short.txt").write_text("too short")
+    with pytest.raises(InputError, match="3 at least"):
+        triarch.pretrain(tmp_path / "short.txt", steps=1)
