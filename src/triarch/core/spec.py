@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Modality = Literal["image", "text", "series"]
@@ -51,7 +51,7 @@ class Future:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted: one of several classes, how a series goes on, or tokens of a text.
+    """What is to be predicted: one of several classes, how a series goes on, tokens of a text, or what it becomes.
 
     Attributes:
         names: the name of each class; the target holds positions in this tuple.
@@ -59,14 +59,22 @@ class Target:
         future: how a series is continued.
         special: the tokens that stand for no text.
         mask: of these the one that hides another.
+        vocab_size: V of answers that are texts.
+        max_len: T of the longest of them, with its [END], or where they are cut.
+        end: the token that begins and ends them.
+        tokenizer: of the answers, as the library `tokenizers` writes it.
     """
 
-    kind: Literal["class", "future", "token"]
+    kind: Literal["class", "future", "token", "text"]
     names: tuple[str, ...] = ()
     rarest: float = 1.0
     future: Future | None = None
     special: tuple[int, ...] = ()
     mask: int | None = None
+    vocab_size: int = 0
+    max_len: int = 0
+    end: int = 0
+    tokenizer: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
