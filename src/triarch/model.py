@@ -179,6 +179,20 @@ def _tie(head: nn.Module, backbone: Backbone) -> None:
             part.tie(embed)
 
 
+def unfit(task: Task, spec: Spec) -> dict[str, str]:
+    """Architecture → why it cannot do the task on such data, for those that cannot."""
+    found = {}
+    for name in registry.names():
+        architecture = registry.find(name)
+        if spec.modality not in architecture.lacks:
+            try:
+                with torch.device("meta"):
+                    build(name, next(iter(architecture.sizes)), task, spec)
+            except InputError as error:
+                found[name] = str(error).splitlines()[0]
+    return found
+
+
 def needed(architecture: Architecture, task: Task) -> Mapping[str, Any]:
     """The settings that `task` asks of an architecture, of any size: those that make it causal."""
     return architecture.causal or {} if task.causal else {}

@@ -29,6 +29,9 @@ LANGUAGE = ("language-model", "masked-model")
 TRANSLATE = "translate"
 """The task for which a column of texts is the target."""
 
+RAW = (".txt", ".md")
+"""Endings of files that hold nothing but text: language can be modelled in them."""
+
 FILES: dict[str, Reader] = {
     ".npz": from_npz,
     ".csv": read_csv,
@@ -100,6 +103,8 @@ def open_source(
     if str(data).startswith(PREFIX):
         return _continued(read_hub(str(data).removeprefix(PREFIX), asked, report), asked)
     path = Path(data)
+    if path.suffix in RAW and path.is_file():
+        return read_corpus(path, asked, report)
     try:
         there, is_folder = path.exists(), path.is_dir()
     except OSError as error:

@@ -31,6 +31,7 @@ from triarch.core.files import write_bytes, write_text
 from triarch.core.interrupt import Stop, end_with_parent
 from triarch.core.spec import Modality
 from triarch.race.forecasters import FORECASTERS, Frame
+from triarch.race.ngrams import ORDER, ByteNGrams
 from triarch.race.warping import NearestWarped
 
 if TYPE_CHECKING:  # the process does without torch, which would cost it its first seconds
@@ -84,6 +85,7 @@ SCORING = {
         "from sklearn.metrics import log_loss\n",
         "x, y = data.table('confirm')\nprint(log_loss(y, model.predict_proba(x), labels=model.classes_))",
     ),
+    "bits per byte": ("", "x, y = data.table('confirm')\nprint(model.predict(x).sum() / y.sum())"),
 }
 """Metric → the imports, and the lines that print it."""
 FORESEEING = ("", "x, y = data.table('confirm')\nprint(abs(model.predict(x) - y).mean())")
@@ -137,10 +139,13 @@ WORDS_LOGISTIC = Baseline(
     f"make_pipeline({TFIDF_WORDS}, LogisticRegression(max_iter=300))",
     lambda: make_pipeline(_tfidf_words(), LogisticRegression(max_iter=300)),
 )  # fmt: skip
+NGRAMS = Baseline(
+    f"{ORDER}-grams of bytes", "from triarch.race.ngrams import ByteNGrams", "ByteNGrams()", lambda: ByteNGrams()
+)
 BASELINES = {
     baseline.name: baseline
     for baseline in (
-        MAJORITY, NEAREST, LOGISTIC, SVM, TFIDF_SVM, TFIDF_LOGISTIC, WORDS_SVM, WORDS_LOGISTIC,
+        MAJORITY, NEAREST, LOGISTIC, SVM, TFIDF_SVM, TFIDF_LOGISTIC, WORDS_SVM, WORDS_LOGISTIC, NGRAMS,
     )
 }  # fmt: skip
 
@@ -193,6 +198,8 @@ def suited_to(dataset: Dataset, probabilities: bool = False) -> list[str]:
     """
     if dataset.source.continued is not None:
         return list(FORECASTERS)
+    if dataset.source.corpus is not None:
+        return [NGRAMS.name]
     found = suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
     found = [name for name in found if not probabilities or BASELINES[name].tells_probabilities]
     small = len(dataset.splits["train"]) <= WARPED_ITEMS

@@ -67,6 +67,10 @@ class Augment(_Part):
         return dict.fromkeys(cls.model_fields, 0.0) if entries is False else entries
 
 
+BLOCKS = 16
+"""Items of a batch where these are blocks of text."""
+
+
 class Recipe(_Part):
     """A training; see the parts for theirs.
 
