@@ -19,6 +19,7 @@ from triarch.core.progress import Report
 Kind = Literal["characters", "bytes", "bpe", "words"]
 PAD, UNKNOWN = "[PAD]", "[UNK]"
 END, MASK = "[END]", "[MASK]"
+ENDS = (END, "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>")
 SHORT_TEXT = 64
 MOST_TOKENS, FEWEST_TOKENS, BYTES_A_TOKEN = 8_192, 512, 64
 BPE_SAMPLE = 8_000_000
@@ -91,6 +92,12 @@ def encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def end_of(tokenizer: Tokenizer) -> int | None:
+    """The token that stands between documents: [END], or what others call it; None: there is none."""
+    added = {token.content: number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    return next((added[name] for name in ENDS if name in added), None)
 
 
 def marked(tokenizer: Tokenizer) -> Tokenizer:
