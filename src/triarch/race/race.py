@@ -49,6 +49,7 @@ from triarch.race.plan import (
     threads,
     worth,
 )
+from triarch.race.plateau import blind
 from triarch.race.trial import Trial
 from triarch.race.work import LEAST_SECONDS, Piece, Workshop, evaluation_seconds, recipe_of, rows_of
 from triarch.race.worker import DATA, setting
@@ -117,6 +118,13 @@ class Race:
             raise Interrupted(f"triarch choose --resume {shlex.quote(str(self.run.parent))}")
 
     @cached_property
+    def chance(self) -> float | None:
+        """The score on select of who has learned nothing; None where that is not known."""
+        if self.dataset.spec.target.kind != "class":
+            return None
+        return blind(self.dataset.source.labels[self.dataset.judged], self.task.primary)
+
+    @cached_property
     def crew(self) -> Crew:
         """Who does the work, from the first mention on."""
         if self.workers == 1:
@@ -166,7 +174,7 @@ class Race:
 
     def halve(self, planned: Sequence[Heat]) -> list[Finalist]:
         """Run the trials of every family down to one, rung by rung; a family whose trials all diverged has none."""
-        halvings = [Halving(heat, self.task.primary, bool(self.dataset.folds)) for heat in planned]
+        halvings = [Halving(heat, self.task.primary, bool(self.dataset.folds), self.chance) for heat in planned]
         for number in range(max(len(heat.rungs) for heat in planned)):
             running = [halving for halving in halvings if number < len(halving.heat.rungs)]
             slots = {halving: halving.heat.slot(number, len(halving.alive)) for halving in running}
