@@ -92,7 +92,7 @@ class Dataset:
     @property
     def variations(self) -> list[str]:
         """What was found out about how its items may be varied in training, in words."""
-        if self.spec.modality == "series":
+        if self.spec.modality == "series" or self.spec.target.kind != "class":
             return []
         return [self.mirror.note if self.spec.modality == "image" else self.spare.note]
 

@@ -93,6 +93,18 @@ def _nothing_learned(line: np.ndarray[Any, Any], remedy: str) -> str:
     )
 
 
+def falls_fast(result: Mapping[str, Any], best: Sequence[Sequence[float]]) -> bool:
+    """Whether the training loss of a final was still falling fast, far above where that of the best finalist ended.
+
+    Args:
+        best: its pairs of step and training loss.
+    """
+    line, goal = np.array(result["losses"]), best[-1][1]
+    before, lately = (_mean(line, part) for part in (BEFORE, LATELY))
+    learned = float(line[0, 1]) - goal
+    return lately - goal > FAR * abs(learned) and before - lately > STEEP * learned
+
+
 def _mean(line: np.ndarray[Any, Any], part: tuple[float, float]) -> float:
     """Mean loss in a part of the steps."""
     place = line[:, 0] / line[-1, 0]

@@ -34,6 +34,7 @@ from triarch.race.candidates import Entry
 from triarch.race.crew import Alone, Crew, Processes
 from triarch.race.halving import Finalist, Halving
 from triarch.race.options import Options
+from triarch.race.overtaking import overtaking
 from triarch.race.plan import (
     SEEDS,
     Finals,
@@ -218,15 +219,14 @@ class Race:
     def finals(self, finalists: list[Finalist], plan: Finals) -> dict[str, list[dict[str, Any]]]:
         """Train each finalist from scratch on fresh seeds, all for the same time; model → results.
 
-        Those that are clearly behind have one.
+        Those that are clearly behind have one, unless it says that they may not be.
         """
-        runs = [
-            (finalist, seed)
-            for seed in range(1, plan.seeds + 1)
-            for finalist in finalists
-            if seed == 1 or finalist.model not in plan.behind
-        ]
-        self._do(self._final(*run, plan, len(runs) - position) for position, run in enumerate(runs))
+        contenders = [finalist for finalist in finalists if finalist.model not in plan.behind]
+        runs = [(one, seed) for seed in range(1, plan.seeds + 1) for one in (contenders if seed > 1 else finalists)]
+        if plan.behind and plan.seeds > 1:
+            self._train(runs[: len(finalists)], plan, len(runs))
+            runs = self._reopened(runs, finalists, contenders, plan)
+        self._train(runs, plan, len(runs))
         return {
             finalist.model: [self._result(final_key(one.model, seed)) for one, seed in runs if one == finalist]
             for finalist in finalists
@@ -333,6 +333,25 @@ class Race:
             seconds=max(LEAST_SECONDS, slot) if self.budget.timed else None,
             leaves=_weights(finalist.model, seed),
         )
+
+    def _train(self, runs: Sequence[tuple[Finalist, int]], plan: Finals, ahead: int) -> None:
+        """Finals of finalists on seeds. Args: ahead: how many are still to be run, the first of these included."""
+        self._do(self._final(*run, plan, ahead - position) for position, run in enumerate(runs))
+
+    def _reopened(
+        self, runs: list[tuple[Finalist, int]], finalists: list[Finalist], contenders: list[Finalist], plan: Finals
+    ) -> list[tuple[Finalist, int]]:
+        """The runs, and more seeds for those of which the first final says that their trials misled.
+
+        They come first in each round. Where there is no time for more finals than were planned, the last ones go.
+        """
+        results = {one.model: self._result(final_key(one.model, 1)) for one in finalists}
+        strata = self.strata(self.rows("select", plan.select, self.fold(1)))
+        open_again = overtaking(results, plan.behind, self.task.primary, strata)
+        racing = [one for one in finalists if one.model in open_again] + contenders
+        more = [(one, seed) for seed in range(2, plan.seeds + 1) for one in racing]
+        planned = len(runs) - len(finalists)
+        return runs[: len(finalists)] + (more if self.budget.steps else more[:planned])
 
     def _item_seconds(self, finalist: Finalist) -> float:
         """What it takes to evaluate one item."""
