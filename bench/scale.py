@@ -35,22 +35,23 @@ from triarch.measure.extrapolation import interval
 from triarch.models import registry
 from triarch.race.options import Options
 from triarch.race.subject import subject
-from triarch.scaling.forecast import small_run
+from triarch.scaling.forecast import guess, small_run
 from triarch.scaling.prospect import outlook, set_aside
 from triarch.scaling.runs import Cell, Runs, Sized, counted
 
 
-def record(data: str, models: list[str], amounts: list[int], seeds: int, folder: Path, tried_on: int) -> None:
+def record(
+    asked: dict[str, Any], models: list[str], amounts: list[int], seeds: int, folder: Path, tried_on: int
+) -> None:  # fmt: skip
     """Run what is not there yet; learning rates are tried on `tried_on` items."""
-    options = Options.of({"data": data})
+    options = Options.of(asked)
     base = options.recipe()
-    with computing(1, 0, flush_denormals=True), deferred() as stop, progress(data) as reporter:
-        dataset, task = subject(data, options, base, reporter.update)
+    with computing(1, 0, flush_denormals=True), deferred() as stop, progress(folder.name) as reporter:
+        dataset, task = subject(options.data, options, base, reporter.update)
         sizes = [counted(model, registry.parse(model)[0].learning_rates, dataset, task) for model in models]
         runs = Runs(folder, dataset, task, base, 1e7, reporter, stop, time.perf_counter())
-        shares = np.bincount(dataset.labels("train")) / len(dataset.splits["train"])
         about = {"sizes": [asdict(size) for size in sizes], "amounts": amounts, "metric": asdict(task.primary),
-                 "guess": float(-(shares * np.log(shares)).sum()), "select": len(dataset.splits["select"])}  # fmt: skip
+                 "guess": guess(dataset), "select": len(dataset.splits["select"])}  # fmt: skip
         runs.once("about", lambda: about)
         rates = runs.once("rates", lambda: runs.calibrate(sizes, tried_on))
         for seed in range(seeds):
@@ -164,6 +165,9 @@ def main() -> None:
     parser.add_argument("data", nargs="?")
     parser.add_argument("--models")
     parser.add_argument("--items")
+    parser.add_argument("--name", help="of the set, where it is not that of the file")
+    parser.add_argument("--image-size", type=int)
+    parser.add_argument("--lookback", type=int)
     parser.add_argument("--tried-on", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--runs", type=Path, default=Path("scale-runs"))
@@ -171,8 +175,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.data:
         amounts = [int(items) for items in options.items.split(",")]
-        folder = options.runs / Path(options.data).stem
-        record(options.data, options.models.split(","), amounts, options.seeds, folder, options.tried_on)
+        folder = options.runs / (options.name or Path(options.data).stem)
+        asked = {"data": options.data, "image_size": options.image_size, "lookback": options.lookback}
+        record(asked, options.models.split(","), amounts, options.seeds, folder, options.tried_on)
     if options.tell:
         told = tell(sorted(path for path in options.runs.iterdir() if path.is_dir()))
         write_json(RESULTS / "scale.json", told)

@@ -63,7 +63,7 @@ def test_a_forecast_in_words_and_json_and_again(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(runs, name, value)
     data, out = series(1_500), tmp_path / "a"
     told = triarch.scale(
-        data, models="plain/nano,textcnn/nano", items="64,128,256,512", seconds=120, hours="0.001,1", out=out
+        data, models="plain/nano,textcnn/nano", items="64,128,256,512", seconds=1e5, hours="0.001,1", out=out
     )
     content = json.loads(json.dumps(as_json(told), allow_nan=False))
     assert set(content) >= {"runs", "trends", "prospects", "crossovers", "purchases", "text", "notes", "metric"}

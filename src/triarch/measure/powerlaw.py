@@ -214,13 +214,6 @@ class _Regression:
         return made, noise
 
 
-def at_bounds(law: Law, sized: bool) -> list[str]:
-    """The exponents that the search left at an end of what it tried, in words."""
-    named = {"β": law.beta} | ({"α": law.alpha} if sized and law.size > 0 else {})
-    ends = np.log(EXPONENTS)
-    return [f"{name} = {value:.2f}" for name, value in named.items() if np.abs(np.log(value) - ends).min() < 0.01]
-
-
 def _check(points: Points) -> None:
     if len(points) < 3:
         raise ValueError("a law needs three runs")

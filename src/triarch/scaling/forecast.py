@@ -128,7 +128,7 @@ def run(runs: Runs, wanted: Wanted, plan: Callable[[], Grid]) -> Scaling:
     for model, rate in rates.items():
         runs.reporter.say(f"{model}: learning rate {rate:.2g}")
     runs.fill(sizes, grid.amounts, rates)
-    made = set_aside(_collected(runs, sizes, grid.amounts, rates), _guess(dataset))
+    made = set_aside(_collected(runs, sizes, grid.amounts, rates), guess(dataset))
     if not any(run.used for run in made):
         raise InputError(
             "no run does better than guessing, or none was finished in its time", "give more --seconds, or more data"
@@ -275,7 +275,7 @@ def small_run(cell: Cell, size: Sized, result: Mapping[str, Any]) -> SmallRun:
     )  # fmt: skip
 
 
-def _guess(dataset: Dataset) -> float | None:
+def guess(dataset: Dataset) -> float | None:
     """The loss of who knows the shares of the classes only, in nats."""
     if dataset.spec.target.kind != "class":
         return None
