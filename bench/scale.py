@@ -51,7 +51,8 @@ def record(
         sizes = [counted(model, registry.parse(model)[0].learning_rates, dataset, task) for model in models]
         runs = Runs(folder, dataset, task, base, 1e7, reporter, stop, time.perf_counter())
         about = {"sizes": [asdict(size) for size in sizes], "amounts": amounts, "metric": asdict(task.primary),
-                 "guess": guess(dataset), "select": len(dataset.splits["select"])}  # fmt: skip
+                 "guess": guess(dataset, None), "guessed": guess(dataset, task.primary),
+                 "select": len(dataset.splits["select"])}  # fmt: skip
         runs.once("about", lambda: about)
         rates = runs.once("rates", lambda: runs.calibrate(sizes, tried_on))
         for seed in range(seeds):
@@ -62,9 +63,11 @@ def record(
                     print(json.dumps({"key": cell.key, "loss": result["loss"], "steps": result["steps"]}), flush=True)
 
 
-def judged(runs: list[SmallRun], metric: Metric | None, least: float, last: int, seeds: str) -> list[dict[str, Any]]:
+def judged(
+    runs: list[SmallRun], metric: Metric | None, least: float, guessed: float | None, last: int, seeds: str
+) -> list[dict[str, Any]]:  # fmt: skip
     """A row for each model: its forecast for `last` items from the runs below, beside the runs there."""
-    told = outlook([run for run in runs if run.items < last], metric, least)
+    told = outlook([run for run in runs if run.items < last], metric, least, guessed)
     trends = {trend.model.partition("/")[0]: trend for trend in told.trends}
     rows = []
     for model in dict.fromkeys(run.model for run in runs):
@@ -109,9 +112,10 @@ def tell(folders: list[Path]) -> dict[str, Any]:
         made = [run for run in set_aside(made, about.result["guess"]) if run.used]
         last, seeds = max(about.result["amounts"]), sorted({run.seed for run in made})
         for quantity in (None, metric):
-            found = judged(made, quantity, least, last, "all")
+            guessed = about.result["guess" if quantity is None else "guessed"]
+            found = judged(made, quantity, least, guessed, last, "all")
             for seed in seeds:
-                found += judged([run for run in made if run.seed == seed], quantity, least, last, str(seed))
+                found += judged([run for run in made if run.seed == seed], quantity, least, guessed, last, str(seed))
             rows += [{"data": folder.name, **row} for row in found]
         sets[folder.name] = {
             "rates": rates.result, "seconds": sum(record.seconds for record in ledger),

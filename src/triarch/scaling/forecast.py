@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from triarch.core.errors import InputError
 from triarch.core.files import write_json
 from triarch.core.machine import this_machine
-from triarch.core.results import as_json
+from triarch.core.results import Metric, as_json
 from triarch.core.scaling import Prospect, Scaling, SmallRun
 from triarch.data.dataset import Dataset
 from triarch.models import registry
@@ -128,15 +128,16 @@ def run(runs: Runs, wanted: Wanted, plan: Callable[[], Grid]) -> Scaling:
     for model, rate in rates.items():
         runs.reporter.say(f"{model}: learning rate {rate:.2g}")
     runs.fill(sizes, grid.amounts, rates)
-    made = set_aside(_collected(runs, sizes, grid.amounts, rates), guess(dataset))
+    guessed = guess(dataset, None)
+    made = set_aside(_collected(runs, sizes, grid.amounts, rates), guessed)
     if not any(run.used for run in made):
         raise InputError(
             "no run does better than guessing, or none was finished in its time", "give more --seconds, or more data"
         )
     metric = task.primary
     least = 0.5 / len(rows_of(dataset, "select", SELECT_ITEMS))
-    losses = outlook(made, None, least)
-    errors = None if metric.name == LOSS else outlook(made, metric, least)
+    losses = outlook(made, None, least, guessed)
+    errors = None if metric.name == LOSS else outlook(made, metric, least, guess(dataset, metric))
     known = {size.model: size for size in sizes}
     tall = {
         name: {size.model: size.params for size in _ladder(name, [one for one in sizes if one.architecture == name],
@@ -275,13 +276,15 @@ def small_run(cell: Cell, size: Sized, result: Mapping[str, Any]) -> SmallRun:
     )  # fmt: skip
 
 
-def guess(dataset: Dataset) -> float | None:
-    """The loss of who knows the shares of the classes only, in nats."""
-    if dataset.spec.target.kind != "class":
+def guess(dataset: Dataset, metric: Metric | None) -> float | None:
+    """The loss in nats, or the error, of who knows the shares of the classes and nothing else; None: no classes."""
+    if dataset.spec.target.kind != "class" or (metric is not None and metric.direction == "min"):
         return None
     counts = np.bincount(dataset.labels("train"))
     shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log(shares)).sum())
+    if metric is None:
+        return float(-(shares * np.log(shares)).sum())
+    return float(1 - (1 / len(shares) if metric.by_class else shares.max()))
 
 
 def _notes(made: Sequence[SmallRun], grid: Grid, known: Mapping[str, Sized], rates: Mapping[str, float]) -> list[str]:
