@@ -27,7 +27,7 @@ from triarch.measure.extrapolation import (
 from triarch.measure.powerlaw import Array, Draws, Points, fit
 
 REACH = 10.0
-GUESSING = 0.9
+GUESSING = 0.95
 SURE = 0.9
 BOUGHT_AMOUNTS = 60
 LOSS, TINY = "loss", 1e-9
