@@ -55,7 +55,7 @@ def spare(tokens: Tokens, labels: NDArray[np.int64], share: float) -> Spare:
         f"tokens and pairs of neighbours by themselves tell the class of {before:.0%} of {len(labels):,},"
         f" the most frequent class of {chance:.0%}, and without {share:.0%} of the tokens of {after:.0%}"
     )
-    return Spare(keeps, f"{share:.0%} of tokens are {'left out' if keeps else 'never left out'} in training: {words}")
+    return Spare(keeps, f"{f'{share:.0%} of' if keeps else 'no'} tokens are left out in training: {words}")
 
 
 def _answered(
