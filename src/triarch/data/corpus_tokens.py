@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from tokenizers import Tokenizer, decoders, models
 
+from triarch.core.errors import InputError, near
 from triarch.data.tokens import PAD, UNKNOWN, fit_tokenizer, marked
 
+KINDS = ("bpe", "bytes", "characters")
 MOST_CHARACTERS = 4_096
 
 
@@ -21,6 +23,8 @@ def fit(kind: str, texts: Sequence[str]) -> Tokenizer:
     Raises:
         InputError: unknown kind.
     """
+    if kind not in KINDS:
+        raise InputError(f"a corpus has no tokenizer {kind!r}", near(kind, KINDS))
     return marked(_characters(texts) if kind == "characters" else fit_tokenizer(kind, texts))
 
 
