@@ -158,7 +158,8 @@ def draw(points: Points, seed: int = 0, draws: int = DRAWS) -> Draws:
     ends = np.array([np.log(EXPONENTS), np.log(EXPONENTS), (0.0, HIGHEST_FLOOR)])
     for _ in range(PASSES):  # the finer the better the runs tell them
         alphas = np.exp(np.linspace(ends[0, 0], ends[0, 1], FINE)) if points.sized else np.ones(1)
-        betas, floors = np.exp(np.linspace(ends[1, 0], ends[1, 1], FINE)), np.linspace(ends[2, 0], ends[2, 1], FLOORS)
+        betas = np.exp(np.linspace(ends[1, 0], ends[1, 1], FINE))
+        floors = np.linspace(ends[2, 0], ends[2, 1], FLOORS)
         exponents = np.array([(alpha, beta) for alpha in alphas for beta in betas])
         columns = np.stack([made for _, _, made in _columns(points, alphas, betas)])
         left = _Regression(columns, floors * lowest, (1, 2) if points.sized else (2,))
