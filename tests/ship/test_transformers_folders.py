@@ -1,4 +1,4 @@
-"""Folders of Transformers that are odd, broken or not to be written are refused by name, and nothing is left half done."""
+"""Folders of Transformers that are odd, broken or not to be written are refused by name; nothing is left half done."""
 
 import json
 import subprocess

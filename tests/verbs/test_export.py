@@ -1,0 +1,61 @@
+"""`triarch export`, and the other verbs on a folder of Transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import triarch
+from triarch.core.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A folder with a corpus, an artifact that learned it, and the same as a folder of Transformers."""
+    folder = tmp_path_factory.mktemp("made")
+    random = np.random.default_rng(0)
+    (folder / "texts").mkdir()
+    for number in range(70):
+        (folder / "texts" / f"{number}.txt").write_text(" ".join(random.choice(["ant", "bee", "cat"], 60)))
+    triarch.pretrain(
+        folder / "texts", model="decoder/nano", steps=20, context=32, tokenizer="bytes", out=folder / "ours"
+    )
+    told = triarch.export(folder / "ours", out=folder / "theirs")
+    assert told.layout == "llama"
+    assert set(told.files) == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    assert told.bytes == sum(told.files.values())
+    return folder
+
+
+def test_the_score_is_the_same(made):
+    (made / "other.txt").write_text("ant bee cat " * 30)
+    ours, theirs = (triarch.evaluate(made / name, made / "other.txt") for name in ("ours", "theirs"))
+    assert theirs.n == ours.n
+    assert theirs.score == pytest.approx(ours.score, rel=1e-5)
+
+
+def test_describe(made):
+    ours, theirs = (triarch.describe(str(made / name)) for name in ("ours", "theirs"))
+    assert (theirs.params, theirs.state_bytes, theirs.family) == (ours.params, ours.state_bytes, "transformer")
+    assert theirs.data == "theirs"
+
+
+def test_what_it_cannot_do_is_refused(made):
+    with pytest.raises(InputError, match="keeps no answers to verify"):
+        triarch.verify(made / "theirs")
+    with pytest.raises(InputError, match="does not know where its data is"):
+        triarch.evaluate(made / "theirs")
+    with pytest.raises(InputError, match="no layout 'onnyx'"):
+        triarch.export(made / "ours", to="onnyx")
+    with pytest.raises(InputError, match="not an empty folder"):
+        triarch.export(made / "ours", out=made / "texts")
+
+
+def test_folders_are_numbered_where_none_is_named(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [triarch.export(made / "theirs").folder for _ in range(2)] == ["exports/theirs-1", "exports/theirs-2"]
+    assert np.array_equal(
+        triarch.load("exports/theirs-2").logits([[2, 3, 4]]), triarch.load(made / "theirs").logits([[2, 3, 4]])
+    )
