@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 VERBS = (
-    "list", "describe", "inspect", "train", "pretrain", "choose", "scale", "evaluate", "predict", "verify", "export",
+    "list", "describe", "inspect",
+    "pretrain", "train", "finetune",
+    "choose", "scale", "evaluate",
+    "predict", "generate", "export", "verify",
 )  # fmt: skip
 
 _HOME = {verb: f"triarch.verbs.{verb}" for verb in VERBS} | {
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from triarch.verbs.describe import describe
     from triarch.verbs.evaluate import evaluate
     from triarch.verbs.export import export
+    from triarch.verbs.finetune import finetune
+    from triarch.verbs.generate import generate
     from triarch.verbs.inspect import inspect
     from triarch.verbs.list import list
     from triarch.verbs.predict import predict

@@ -17,12 +17,13 @@ from triarch.core.errors import InputError, near
 from triarch.core.files import write_text
 from triarch.core.progress import Report, silent
 from triarch.core.spec import Spec, Target
-from triarch.core.types import Batch
+from triarch.core.types import NOTHING, Batch
+from triarch.data.answers import encode_answers, fit_answers, text_target, whole_answer
 from triarch.data.augment.mirror import MOST_ITEMS, Mirror, mirror
 from triarch.data.blocks import Blocks
 from triarch.data.cache import kept
 from triarch.data.preprocess import LONGEST_TEXT, Preprocessor, Settings, collate
-from triarch.data.source import Inputs, Source, check_learnable
+from triarch.data.source import Inputs, Parallel, Source, check_learnable
 from triarch.data.split import SPLITS, Rows, check_dealt, parted_anew, split, undivided
 from triarch.data.store import Chosen, Ragged, Texts
 from triarch.data.table import Table, enough, tabulate
@@ -40,6 +41,7 @@ class Dataset:
         movable: train and select as they were dealt first, where they may be parted anew.
         lengths: steps of each item, as a model takes them; 1 for images.
         tokens: token ids of each text, cut at the longest that any model takes; None for images and series.
+        answers: those of what each text becomes, after [END].
     """
 
     source: Source
@@ -50,6 +52,7 @@ class Dataset:
     tokens: Ragged | None
     folds: tuple[Rows, ...] = ()
     movable: Rows | None = None
+    answers: Ragged | None = None
     _anew: dict[int, Rows] = field(default_factory=dict, repr=False, compare=False)
 
     def folded(self, number: int | None) -> Dataset:
@@ -99,10 +102,21 @@ class Dataset:
 
     def wanted(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows` without their inputs: what is sought of them."""
+        if self.answers is not None and self.source.parallel is not None:
+            return self._sought(rows, self.answers, self.source.parallel)
         units = self.source.units
         unit = None if units is None else torch.from_numpy(units[rows])
         nothing = torch.empty(len(rows), 0)
         return Batch(nothing, None, torch.from_numpy(self.source.labels[rows]), torch.from_numpy(rows), unit)
+
+    def _sought(self, rows: NDArray[np.int64], answers: Ragged, parallel: Parallel) -> Batch:
+        """The texts that `rows` become, as tokens (B T) and as they are."""
+        ids = [torch.from_numpy(whole_answer(answers[row], self.spec.target)) for row in rows.tolist()]
+        sought = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=NOTHING)
+        return Batch(
+            torch.empty(len(rows), 0), None, sought, torch.from_numpy(rows), torch.full((len(rows),), parallel.unit),
+            references=tuple(parallel.texts[row] for row in rows.tolist()),
+        )  # fmt: skip
 
     def rows(self, name: str) -> NDArray[np.int64]:
         """The row numbers of a split, or of `all` items.
@@ -136,8 +150,9 @@ class Dataset:
         """The items by which candidates are compared: those of select, or of every fold's, one after the other."""
         return np.concatenate([fold["select"] for fold in self.folds]) if self.folds else self.splits["select"]
 
-    def batches(self, rows: NDArray[np.int64], size: int = 256) -> Iterator[Batch]:
-        """The items `rows` in batches, those of like length together."""
+    def batches(self, rows: NDArray[np.int64], size: int | None = None) -> Iterator[Batch]:
+        """The items `rows` in batches, those of like length together; of 256, or 64 where answers are texts."""
+        size = size or (256 if self.answers is None else 64)
         ordered = rows[np.argsort(self.lengths[rows], kind="stable")]
         for start in range(0, len(ordered), size):
             yield self.batch(ordered[start : start + size])
@@ -145,7 +160,7 @@ class Dataset:
 
 def prepare(
     source: Source, tokenizer: str | None = None, preprocessor: Preprocessor | None = None, report: Report = silent,
-    whole: bool = False,
+    whole: bool = False, learned: bool | None = None,
 ) -> Dataset:  # fmt: skip
     """Split, and fit on the training split what is fitted.
 
@@ -153,15 +168,17 @@ def prepare(
         tokenizer: of text: `characters`, `bytes` or `bpe`; None: what suits its length.
         preprocessor: one that was fitted before, instead.
         report: told how far it is.
+        learned: whether it is to be learned from, and checked for that; None: where there is no preprocessor.
         whole: of a source in memory, all items are for training; who asks for it scores on others.
 
     Raises:
         InputError: it cannot be learned from, or does not fit the preprocessor.
     """
-    if preprocessor is None and source.units is None and not whole:
+    learned = preprocessor is None if learned is None else learned
+    if learned and source.units is None and source.parallel is None and not whole:
         check_learnable(source)
     dealt = undivided(source) if whole else split(source)
-    if preprocessor is None and not whole:
+    if learned and not whole:
         check_dealt(source, dealt)
     notes = list(dealt.notes)
     tokens = None
@@ -182,13 +199,26 @@ def prepare(
     elif source.corpus is None:
         _check_fits(source, preprocessor)
     lengths, cut = _lengths(source, tokens, preprocessor.settings.shape[0])
+    answers = None
+    if source.parallel is not None:
+        if preprocessor.target is None:
+            fitted, kind = fit_answers(source.parallel, dealt.rows["train"], tokenizer)
+            notes.append(f"tokenizer of the answers: {kind}, {fitted.get_vocab_size():,} tokens")
+        else:
+            fitted = Tokenizer.from_str(preprocessor.target.tokenizer)
+        answers = encode_answers(source, fitted, report)
+        if preprocessor.target is None:
+            target = text_target(fitted, answers.lengths[dealt.rows["train"]])
+            preprocessor = Preprocessor(preprocessor.settings, preprocessor.tokenizer, target)
+        assert preprocessor.target is not None
+        lengths = lengths + np.minimum(answers.lengths, preprocessor.target.max_len)
     if cut:
         notes.append(f"{cut:,} items are longer than {preprocessor.settings.shape[0]} steps and are cut")
     spec = Spec(
         name=source.name,
         modality=source.modality,
         shape=preprocessor.settings.shape,
-        target=_target(source, dealt.rows["train"], preprocessor.tokenizer),
+        target=preprocessor.target or _target(source, dealt.rows["train"], preprocessor.tokenizer),
         ragged=bool((lengths != lengths[0]).any()),
         vocab_size=preprocessor.tokenizer.get_vocab_size() if preprocessor.tokenizer else 0,
         items=len(source),
@@ -197,7 +227,7 @@ def prepare(
     )
     source = replace(source, notes=[*source.notes, *notes])
     movable = dealt.rows if dealt.movable else None
-    return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens, dealt.folds, movable)
+    return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens, dealt.folds, movable, answers)
 
 
 def _target(source: Source, train: NDArray[np.int64], tokenizer: Tokenizer | None) -> Target:

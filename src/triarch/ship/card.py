@@ -14,7 +14,7 @@ ENTITIES = str.maketrans({sign: f"&#{ord(sign)};" for sign in "&<>|`[]\\*_"})
 
 def card(
     model: str, spec: Spec, metric: Metric, score: float, interval: Interval, n: int, split: str, params: int,
-    recipe: str, costs: Costs | None = None, limits: Mapping[str, float] | None = None,
+    recipe: str, costs: Costs | None = None, limits: Mapping[str, float] | None = None, origin: str | None = None,
 ) -> str:  # fmt: skip
     """Markdown with measured numbers only.
 
@@ -22,6 +22,7 @@ def card(
         recipe: the training in YAML.
         costs: what was measured besides, where anything was.
         limits: of the budget: name → limit.
+        origin: the model that it was fine-tuned from, where it was.
     """
     if spec.target.kind == "future":
         future = spec.future
@@ -30,6 +31,12 @@ def card(
     elif spec.target.kind == "token":
         does = "model language: to tell the tokens of a text from those around them"
         called, what = "logits(token_ids)", f"| vocabulary | {spec.vocab_size:,} tokens |"
+    elif spec.target.kind == "text":
+        does = "write what a text becomes: its translation, its sounds"
+        called, what = (
+            "predict(texts)",
+            f"| vocabulary | {spec.vocab_size:,} tokens read, {spec.target.vocab_size:,} written |",
+        )
     else:
         does = f"tell {spec.num_classes} classes of {spec.modality} apart"
         called, what = "predict(inputs)", f"| classes | {_listed(spec.target.names)} |"
@@ -39,7 +46,7 @@ library_name: triarch
 ---
 # {model} on {_plain(spec.name)}
 
-Trained from scratch by triarch to {does}.
+{f"Fine-tuned from {_plain(origin)}" if origin else "Trained from scratch"} by triarch to {does}.
 
 | | |
 |---|---|

@@ -24,7 +24,7 @@ from triarch.layers.backbone import Backbone
 from triarch.layers.embed import Embed
 from triarch.layers.feed import MLP
 from triarch.layers.geometry import ImageOrder
-from triarch.layers.pool import last, lengths, mean
+from triarch.layers.pool import last, mean
 from triarch.layers.position import AddPosition, Position
 from triarch.layers.sight import Sight, View
 from triarch.models.registry import Architecture
@@ -132,20 +132,21 @@ class Encoder(Backbone):
         return entered
 
     def _chunk(self, values: Tensor, mask: Tensor | None, state: AttentionState) -> tuple[Tensor, AttentionState]:
-        places = state.position[:, None] + torch.arange(values.shape[1], device=values.device)
+        places, slots = state.places(values.shape[1]), state.slots(values.shape[1], mask)
         values = self._enter(values, places, mask)
-        view = self.sight(mask, places, state.held)
+        view = self.sight(mask, places, slots)
         caches = []
         for block, cache in zip(self.blocks, state.caches):
             values, cache = block(values, view, cache)
             caches.append(cache)
-        return self.norm(values), state.after(lengths(values, mask), caches)
+        return self.norm(values), state.after(slots, caches)
 
-    def start(self, batch_size: int, device: torch.device | str = "cpu") -> AttentionState:
+    def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> AttentionState:
         """An empty cache."""
         if not self.causal:
             super().start(batch_size, device)
-        return AttentionState.start(batch_size, len(self.blocks), self.sight.num_heads, self.sight.head_dim, device)
+        sight = self.sight
+        return AttentionState.start(batch_size, len(self.blocks), sight.num_heads, sight.head_dim, device, capacity)
 
 
 ARCHITECTURE = Architecture(
