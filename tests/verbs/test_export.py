@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 import triarch
+from ship.test_transformers_parity import ours
 from triarch.core.errors import InputError
+from triarch.core.spec import Logits
+from triarch.data.tokens import encode
+from triarch.ship.transformers import write
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +65,19 @@ def test_folders_are_numbered_where_none_is_named(made, tmp_path, monkeypatch):
     assert np.array_equal(
         triarch.load("exports/theirs-2").logits([[2, 3, 4]]), triarch.load(made / "theirs").logits([[2, 3, 4]])
     )
+
+
+def test_it_goes_on_with_a_text_and_learns_on(made, tmp_path):
+    """Also where logits are read off a matrix of their own, which a new training must not take away."""
+    theirs = write(ours("decoder", logits=Logits(tied=False)), tmp_path / "theirs")
+    expected = triarch.load(theirs)
+    told = triarch.generate(theirs, prompt="The same", max_tokens=5, temperature=0.0).texts[0]
+    ids = expected.logits([encode(expected.preprocessor.tokenizer, ["The same"])[0].tolist()])
+    assert told.token_ids[0] in ids[0, -1].topk(8).indices.tolist()
+    slow = ["optimiser.lr=1e-9"]
+    triarch.finetune(theirs, made / "texts", task="language-model", steps=1, set=slow, out=tmp_path / "tuned")
+    tuned = triarch.load(tmp_path / "tuned")
+    assert not tuned.config.spec.target.logits.tied
+    same = [[2, 3, 4, 5]]
+    assert np.allclose(tuned.logits(same), expected.logits(same), atol=1e-4)
+    assert triarch.export(tmp_path / "tuned", out=tmp_path / "again").layout == "llama"
