@@ -20,6 +20,9 @@ from triarch.core.spec import Spec, Target
 from triarch.core.types import NOTHING, Batch
 from triarch.data.answers import encode_answers, fit_answers, text_target, whole_answer
 from triarch.data.augment.mirror import MOST_ITEMS, Mirror, mirror
+from triarch.data.augment.spare import MOST_ITEMS as MOST_TEXTS
+from triarch.data.augment.spare import Spare, spare
+from triarch.data.augment.texts import USUAL_SHARE
 from triarch.data.blocks import Blocks
 from triarch.data.cache import kept
 from triarch.data.preprocess import LONGEST_TEXT, Preprocessor, Settings, collate
@@ -79,10 +82,19 @@ class Dataset:
         rows = np.random.default_rng(0).permutation(self.splits["train"])[:MOST_ITEMS]
         return mirror(self.batch(rows).input, self.source.labels[rows])
 
+    @cached_property
+    def spare(self) -> Spare:
+        """Whether its texts have tokens to spare, told from the training split."""
+        assert self.tokens is not None
+        rows = np.random.default_rng(0).permutation(self.splits["train"])[:MOST_TEXTS]
+        return spare([self.tokens[row] for row in rows.tolist()], self.source.labels[rows], USUAL_SHARE)
+
     @property
     def variations(self) -> list[str]:
         """What was found out about how its items may be varied in training, in words."""
-        return [self.mirror.note] if self.spec.modality == "image" else []
+        if self.spec.modality == "series" or self.spec.target.kind != "class":
+            return []
+        return [self.mirror.note if self.spec.modality == "image" else self.spare.note]
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order."""
