@@ -103,7 +103,7 @@ def stream(
 def _writers(artifact: str | Path, draft: str | None) -> tuple[Writer, Writer | None]:
     """The model, and the one that runs ahead."""
     from triarch.core.errors import InputError
-    from triarch.ship.artifact import load
+    from triarch.ship.open import load
     from triarch.ship.writer import Writer
 
     writer = Writer(load(artifact))
