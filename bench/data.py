@@ -31,7 +31,7 @@ from PIL import Image
 
 from minilm import minilm
 from packages import Package, fetch
-from texts import debian_sections, gigabyte, spam_assassin, standard_library
+from texts import debian_sections, gigabyte, spam_assassin, standard_library, summaries
 from triarch.core.files import write_json
 from triarch.core.progress import progress
 
@@ -98,6 +98,16 @@ def emoji_pictures(source: Path, place: Path) -> int:
         (place / category).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(package / "img" / "twitter" / "64" / entry["image"], place / category / entry["image"])
     return len(chosen)
+
+
+def halved(source: Path, place: Path) -> int:
+    """x (N 1 14 14) and y: the clothes of both parts at half their size, each pixel the mean of four."""
+    parts = [[read_idx(source / f"{part}-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1")]
+             for part in ("train", "t10k")]  # fmt: skip
+    images, labels = (np.concatenate(both) for both in zip(*parts))
+    means = images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).round().astype(np.uint8)
+    np.savez_compressed(place, x=means[:, None], y=labels.astype(np.int64))
+    return len(means)
 
 
 def pictures(source: Path, place: Path, count: int = PICTURES) -> int:
@@ -198,6 +208,13 @@ SETS: dict[str, Set] = {
     ),
     "standard-library": Set(
         "standard-library", PYTHON, "PSF", "Python's own modules, split by package", standard_library
+    ),
+    "fashion-mnist-14": Set(
+        "fashion-mnist-14.npz", "fashion-mnist", "MIT (Zalando)", "clothes, 14x14 grey, .npz", halved
+    ),
+    "debian-summaries": Set(
+        "debian-summaries.csv", "debian-sections", "mixed: each package's own", "their first lines, 20 sections",
+        summaries,
     ),
     "csv-1gb": Set(
         "csv-1gb.csv", "debian-sections", "mixed: each package's own", "1 GB of numbered, varied descriptions", gigabyte

@@ -194,11 +194,19 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Translation:
+    """What a text becomes."""
+
+    input: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Predictions:
     """The answers, in the order of the inputs."""
 
     artifact: str
-    predictions: list[Prediction] | list[Forecast]
+    predictions: list[Prediction] | list[Forecast] | list[Translation]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from triarch.data.corpus import read_corpus
 from triarch.data.folder import read_folder
 from triarch.data.hub import PREFIX, read_hub
 from triarch.data.idx import IDX_ENDINGS, holds_idx, read_idx
+from triarch.data.parallel import read_parallel
 from triarch.data.source import Source
 from triarch.data.tables import from_frame, read_csv, read_jsonl, read_parquet
 from triarch.data.ts import holds_ts, read_ts
@@ -25,6 +26,8 @@ Reader = Callable[[Path, Asked, Report], Source]
 
 LANGUAGE = ("language-model", "masked-model")
 """The tasks for which data is raw text, without labels."""
+TRANSLATE = "translate"
+"""The task for which a column of texts is the target."""
 
 RAW = (".txt", ".md")
 """Endings of files that hold nothing but text: language can be modelled in them."""
@@ -67,7 +70,7 @@ def open_source(
         target: the column of labels.
         group: the column that says which items belong together and must not be split.
         image_size: the shorter side of pictures.
-        task: classify, forecast, language-model or masked-model, where the data could be for several.
+        task: classify, forecast, translate, language-model or masked-model, where the data could be for several.
         continued: how series are, where they are to be forecast.
         modelled: how text is, where language is to be modelled.
         image_shape: (C, Y, X) of pictures, for a model that takes these only.
@@ -85,6 +88,8 @@ def open_source(
         return CORPORA[str(data)](asked)
     if task in LANGUAGE:
         return read_corpus(data, asked, report)
+    if task == TRANSLATE and not (isinstance(data, str) and data in BUILT_IN):
+        return read_parallel(data, asked, report)
     if isinstance(data, pd.DataFrame):
         return _continued(from_frame(data, asked), asked)
     if isinstance(data, tuple) and len(data) == 2:

@@ -73,6 +73,22 @@ class Corpus:
 
 
 @dataclass(frozen=True)
+class Parallel:
+    """What is known of pairs of texts beside their inputs.
+
+    Attributes:
+        texts: (I), what each input becomes.
+    """
+
+    texts: Texts
+
+    @property
+    def unit(self) -> float:
+        """The bytes of an answer, on average."""
+        return float(self.texts.encoded.lengths.mean())
+
+
+@dataclass(frozen=True)
 class Source:
     """A data set, in memory or mapped from files of the cache.
 
@@ -88,6 +104,7 @@ class Source:
         digest, prints: hash of the content, and of each input (I), where they are known already.
         continued: where series are continued, and the items are windows of them.
         corpus: where language is modelled, and the items are blocks of documents.
+        parallel: where each item is a text that becomes another; its label is the number of bytes of that.
     """
 
     name: str
@@ -104,6 +121,7 @@ class Source:
     prints: NDArray[np.uint64] | None = None
     continued: Continuation | None = None
     corpus: Corpus | None = None
+    parallel: Parallel | None = None
 
     @property
     def units(self) -> NDArray[np.float32] | None:

@@ -11,10 +11,8 @@ from torch.nn import functional as F
 
 from triarch.core.results import Metric
 from triarch.core.spec import Spec
-from triarch.core.types import Batch, Features, FeatureShape
+from triarch.core.types import NOTHING, Batch, Features, FeatureShape
 from triarch.layers.vocabulary import Vocabulary
-
-NOTHING = -100
 
 
 class Head(nn.Module):

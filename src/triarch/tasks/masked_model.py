@@ -15,9 +15,9 @@ from torch.nn import functional as F
 from triarch.core.errors import InputError
 from triarch.core.results import Metric
 from triarch.core.spec import Spec
-from triarch.core.types import Batch, Features, FeatureShape
+from triarch.core.types import NOTHING, Batch, Features, FeatureShape
 from triarch.layers.vocabulary import Vocabulary
-from triarch.tasks.language_model import NOTHING, each_token
+from triarch.tasks.language_model import each_token
 
 SOUGHT, HIDDEN, SWAPPED = 0.15, 0.8, 0.1
 
