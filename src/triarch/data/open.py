@@ -12,7 +12,7 @@ from triarch.core.errors import InputError, near
 from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays, from_npz
 from triarch.data.asked import Asked, Continued, Modelled, names
-from triarch.data.builtin import BUILT_IN
+from triarch.data.builtin import BUILT_IN, CORPORA
 from triarch.data.corpus import read_corpus
 from triarch.data.folder import read_folder
 from triarch.data.hub import PREFIX, read_hub
@@ -83,6 +83,9 @@ def open_source(
     if isinstance(data, Source):
         return data
     asked = Asked(names(input), target, group, image_size, image_shape, image_white, task, continued, modelled)
+    if str(data) in CORPORA and task in (None, *LANGUAGE):
+        asked.refuse(f"{data} is built in: it", "inputs", "target", "group", "image_size")
+        return CORPORA[str(data)](asked)
     if task in LANGUAGE:
         return read_corpus(data, asked, report)
     if task == TRANSLATE and not (isinstance(data, str) and data in BUILT_IN):
@@ -110,7 +113,7 @@ def open_source(
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", "mend its name or its permissions") from error
     if not there:
-        raise InputError(f"there is no data set or file {str(data)!r}", near(str(data), BUILT_IN))
+        raise InputError(f"there is no data set or file {str(data)!r}", near(str(data), {**BUILT_IN, **CORPORA}))
     if is_folder:
         folder: Reader = read_ts if holds_ts(path) else read_idx if holds_idx(path) else read_folder
         return _continued(folder(path, asked, report), asked)
