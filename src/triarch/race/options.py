@@ -124,7 +124,7 @@ class Options:
         """
         task = tasks.find(self.task, spec) if self.task else tasks.infer(spec)
         if spec.target.kind == "text":
-            raise InputError("translations do not race so far", "triarch train DATA --task translate --model gru+gru/nano")
+            raise InputError("translations do not race so far", "triarch train … --task translate --model gru+gru/nano")
         return tasks.scored_by(task, self.metric)
 
     def notes(self) -> list[str]:
