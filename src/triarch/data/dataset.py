@@ -20,6 +20,9 @@ from triarch.core.spec import Spec, Target
 from triarch.core.types import NOTHING, Batch
 from triarch.data.answers import encode_answers, fit_answers, text_target, whole_answer
 from triarch.data.augment.mirror import MOST_ITEMS, Mirror, mirror
+from triarch.data.augment.spare import MOST_ITEMS as MOST_TEXTS
+from triarch.data.augment.spare import Spare, spare
+from triarch.data.augment.texts import USUAL_SHARE
 from triarch.data.blocks import Blocks
 from triarch.data.cache import kept
 from triarch.data.preprocess import LONGEST_TEXT, Preprocessor, Settings, collate
@@ -79,10 +82,19 @@ class Dataset:
         rows = np.random.default_rng(0).permutation(self.splits["train"])[:MOST_ITEMS]
         return mirror(self.batch(rows).input, self.source.labels[rows])
 
+    @cached_property
+    def spare(self) -> Spare:
+        """Whether its texts have tokens to spare, told from the training split."""
+        assert self.tokens is not None
+        rows = np.random.default_rng(0).permutation(self.splits["train"])[:MOST_TEXTS]
+        return spare([self.tokens[row] for row in rows.tolist()], self.source.labels[rows], USUAL_SHARE)
+
     @property
     def variations(self) -> list[str]:
         """What was found out about how its items may be varied in training, in words."""
-        return [self.mirror.note] if self.spec.modality == "image" else []
+        if self.spec.modality == "series" or self.spec.target.kind != "class":
+            return []
+        return [self.mirror.note if self.spec.modality == "image" else self.spare.note]
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order."""
@@ -160,7 +172,7 @@ class Dataset:
 
 def prepare(
     source: Source, tokenizer: str | None = None, preprocessor: Preprocessor | None = None, report: Report = silent,
-    whole: bool = False,
+    whole: bool = False, learned: bool | None = None,
 ) -> Dataset:  # fmt: skip
     """Split, and fit on the training split what is fitted.
 
@@ -168,15 +180,17 @@ def prepare(
         tokenizer: of text: `characters`, `bytes` or `bpe`; None: what suits its length.
         preprocessor: one that was fitted before, instead.
         report: told how far it is.
+        learned: whether it is to be learned from, and checked for that; None: where there is no preprocessor.
         whole: of a source in memory, all items are for training; who asks for it scores on others.
 
     Raises:
         InputError: it cannot be learned from, or does not fit the preprocessor.
     """
-    if preprocessor is None and source.units is None and source.parallel is None and not whole:
+    learned = preprocessor is None if learned is None else learned
+    if learned and source.units is None and source.parallel is None and not whole:
         check_learnable(source)
     dealt = undivided(source) if whole else split(source)
-    if preprocessor is None and not whole:
+    if learned and not whole:
         check_dealt(source, dealt)
     notes = list(dealt.notes)
     tokens = None

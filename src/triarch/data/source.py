@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -61,6 +61,7 @@ class Corpus:
         documents, bytes: how many, and of how many bytes in UTF-8.
         units: (I), the bytes of a block, on average over its split: what the bits of a block are divided by, so that
             the mean over a split is all bits over all bytes.
+        removed: how many documents each filter took out, in its words.
     """
 
     tokenizer: Tokenizer
@@ -68,6 +69,7 @@ class Corpus:
     documents: int
     bytes: int
     units: NDArray[np.float32]
+    removed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from triarch.core.errors import InputError
+from triarch.data.known import DEALT as DEALT
+from triarch.data.known import SPLITS as SPLITS
+from triarch.data.known import Split as Split
 from triarch.data.source import Source
 from triarch.data.windows import CONFIRM, SELECT
 
-Split = Literal["train", "select", "confirm"]
-SPLITS: tuple[Split, ...] = ("train", "select", "confirm")
-DEALT: tuple[Split, ...] = ("confirm", "select")
 SMALL = 3_000
 FEW, FOLDS, REPEATS = 500, 5, 2
 AHEAD = f"by time: of each series the last {CONFIRM:.0%} are confirm, the {SELECT:.0%} before them select"

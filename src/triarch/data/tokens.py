@@ -19,6 +19,7 @@ from triarch.core.progress import Report
 Kind = Literal["characters", "bytes", "bpe", "words"]
 PAD, UNKNOWN = "[PAD]", "[UNK]"
 END, MASK = "[END]", "[MASK]"
+ENDS = (END, "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>")
 SHORT_TEXT = 64
 MOST_TOKENS, FEWEST_TOKENS, BYTES_A_TOKEN = 8_192, 512, 64
 BPE_SAMPLE = 8_000_000
@@ -93,6 +94,12 @@ def encodable(text: str) -> bool:
     return True
 
 
+def end_of(tokenizer: Tokenizer) -> int | None:
+    """The token that stands between documents: [END], or what others call it; None: there is none."""
+    added = {token.content: number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    return next((added[name] for name in ENDS if name in added), None)
+
+
 def marked(tokenizer: Tokenizer) -> Tokenizer:
     """The tokenizer itself, with [END] and [MASK] added for language models."""
     tokenizer.add_special_tokens([END, MASK])
@@ -102,7 +109,8 @@ def marked(tokenizer: Tokenizer) -> Tokenizer:
 def encode(tokenizer: Tokenizer, texts: list[str], max_len: int | None = None) -> list[NDArray[np.int64]]:
     """Token ids of each text, cut at `max_len`; an empty text is one [UNK].
 
-    Where the tokenizer knows [END], a text begins with it, as a document does for a language model.
+    Where the tokenizer knows [END], a text begins with it, as a document does for a language model; somebody else's may
+    put its own tokens around it.
 
     Raises:
         InputError: a text holds half a character.
@@ -111,7 +119,7 @@ def encode(tokenizer: Tokenizer, texts: list[str], max_len: int | None = None) -
         if not encodable(text):
             raise InputError(f"input {number} is not valid Unicode: {text[:40]!r}", "mend its encoding")
     unknown, end = tokenizer.token_to_id(UNKNOWN) or 0, tokenizer.token_to_id(END)
-    first = [] if end is None else [end]
+    first = [] if end is None or tokenizer.post_processor is not None else [end]
     return [
         np.array((first + (encoding.ids or [unknown]))[:max_len], dtype=np.int64)
         for encoding in tokenizer.encode_batch_fast(texts)

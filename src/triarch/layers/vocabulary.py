@@ -16,10 +16,12 @@ class Vocabulary(nn.Module):
         dim: D of the features.
         vocab_size: V.
         bias: one number for each token is added.
+        soft_cap: c where logits are bent to c·tanh(logits / c).
     """
 
-    def __init__(self, dim: int, vocab_size: int, bias: bool = False) -> None:
+    def __init__(self, dim: int, vocab_size: int, bias: bool = False, soft_cap: float | None = None) -> None:
         super().__init__()
+        self.soft_cap = soft_cap
         self.project: nn.Module = nn.Identity()
         self.embedding: nn.Module | None = nn.Embedding(vocab_size, dim)
         self.bias = nn.Parameter(self.embedding.weight.new_zeros(vocab_size)) if bias else None
@@ -40,4 +42,5 @@ class Vocabulary(nn.Module):
         """(… D) → (… V)."""
         table = self._tied[0] if self._tied else self.embedding
         assert isinstance(table, nn.Embedding)
-        return nn.functional.linear(self.project(x), table.weight, self.bias)
+        logits = nn.functional.linear(self.project(x), table.weight, self.bias)
+        return logits if self.soft_cap is None else self.soft_cap * (logits / self.soft_cap).tanh()

@@ -36,6 +36,7 @@ from triarch.race.warping import NearestWarped
 
 if TYPE_CHECKING:  # the process does without torch, which would cost it its first seconds
     from triarch.data.dataset import Dataset
+    from triarch.tasks.task import Task
 
 SVM_ITEMS, SHORT = 10_000, 64
 WARPED, WARPED_ITEMS = "1-NN with DTW", 2_000
@@ -190,8 +191,8 @@ def frame_of(dataset: Dataset) -> Frame | None:
     return Frame(future.lookback, future.horizon, lags, future.season, channels, dated)
 
 
-def suited_to(dataset: Dataset, probabilities: bool = False) -> list[str]:
-    """The names of the methods to run on the data, quick ones first.
+def suited_to(dataset: Dataset, task: Task, probabilities: bool = False) -> list[str]:
+    """The names of the methods to run on the data, quick ones first; none tells hidden tokens.
 
     Args:
         probabilities: only those that can tell them.
@@ -199,7 +200,7 @@ def suited_to(dataset: Dataset, probabilities: bool = False) -> list[str]:
     if dataset.source.continued is not None:
         return list(FORECASTERS)
     if dataset.source.corpus is not None:
-        return [NGRAMS.name]
+        return [NGRAMS.name] if task.causal else []
     found = suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
     found = [name for name in found if not probabilities or BASELINES[name].tells_probabilities]
     small = len(dataset.splits["train"]) <= WARPED_ITEMS

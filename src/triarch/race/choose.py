@@ -124,7 +124,7 @@ def run(
 def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fitted]]:
     folder, dataset = race.run / "baselines", race.dataset
     probabilities = race.task.primary.name == "loss"
-    names = baselines.suited_to(dataset, probabilities)
+    names = baselines.suited_to(dataset, race.task, probabilities)
 
     def score(fitted: baselines.Fitted) -> dict[str, Any]:
         values = baseline_values(race, dataset.judged, fitted.select)

@@ -18,9 +18,9 @@ from triarch.layers.vocabulary import Vocabulary
 class Head(nn.Module):
     """Logits over the vocabulary at every step."""
 
-    def __init__(self, dim: int, vocab_size: int) -> None:
+    def __init__(self, dim: int, vocab_size: int, soft_cap: float | None = None) -> None:
         super().__init__()
-        self.vocabulary = Vocabulary(dim, vocab_size)
+        self.vocabulary = Vocabulary(dim, vocab_size, soft_cap=soft_cap)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """→ (B T V)."""
@@ -58,7 +58,7 @@ class LanguageModel:
             ValueError: the backbone does not make one feature of each token.
         """
         each_token(shape)
-        return Head(shape.dim, spec.vocab_size)
+        return Head(shape.dim, spec.vocab_size, spec.target.logits.soft_cap)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of a token in nats, of logits (B T V)."""

@@ -25,10 +25,10 @@ SOUGHT, HIDDEN, SWAPPED = 0.15, 0.8, 0.1
 class Head(nn.Module):
     """logits = E norm(gelu(W x)) + b, as in BERT."""
 
-    def __init__(self, dim: int, vocab_size: int) -> None:
+    def __init__(self, dim: int, vocab_size: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.dense = nn.Linear(dim, dim)
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim, eps=eps)
         self.vocabulary = Vocabulary(dim, vocab_size, bias=True)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
@@ -90,7 +90,7 @@ class MaskedModel:
             ValueError: the backbone does not make one feature of each token.
         """
         each_token(shape)
-        return Head(shape.dim, spec.vocab_size)
+        return Head(shape.dim, spec.vocab_size, spec.target.logits.eps)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of a hidden token in nats, of logits (B T V)."""
