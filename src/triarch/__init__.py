@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-VERBS = ("list", "describe", "inspect", "train", "pretrain", "choose", "scale", "evaluate", "predict", "verify")
+VERBS = (
+    "list", "describe", "inspect", "train", "pretrain", "choose", "scale", "evaluate", "predict", "generate", "verify",
+)  # fmt: skip
 
 _HOME = {verb: f"triarch.verbs.{verb}" for verb in VERBS} | {
     "load": "triarch.ship.artifact",
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from triarch.verbs.choose import choose
     from triarch.verbs.describe import describe
     from triarch.verbs.evaluate import evaluate
+    from triarch.verbs.generate import generate
     from triarch.verbs.inspect import inspect
     from triarch.verbs.list import list
     from triarch.verbs.predict import predict

@@ -197,6 +197,45 @@ class Predictions:
 
 
 @dataclass(frozen=True)
+class Written:
+    """How a text goes on.
+
+    Attributes:
+        tokens: how many there are in it.
+        tokens_per_second: until this text was done, the reading of its prompt included.
+        reason: why it ends: "end" by the model's own token, "stop" before a string, "length".
+        token_ids: the tokens themselves.
+        logprobs: of the tokens, as the model has them; None where they were not asked for.
+    """
+
+    text: str
+    tokens: int
+    tokens_per_second: float
+    reason: str
+    prompt: str
+    token_ids: list[int]
+    logprobs: list[float] | None = None
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The texts, in the order of the prompts.
+
+    Attributes:
+        alone: there was one prompt, not a file of them.
+    """
+
+    artifact: str
+    texts: list[Written]
+    alone: bool
+
+    def to_json(self) -> Any:
+        """The text alone, or a list."""
+        written = [asdict(text) for text in self.texts]
+        return written[0] if self.alone else written
+
+
+@dataclass(frozen=True)
 class Verification:
     """Whether an artifact still gives the answers it was saved with.
 
