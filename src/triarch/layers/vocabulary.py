@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from triarch.layers.cross_entropy import each_nats, mean_nats
 from triarch.layers.embed import Embed
 
 
@@ -38,6 +40,24 @@ class Vocabulary(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(… D) → (… V)."""
+        return nn.functional.linear(self.project(x), self.table, self.bias)
+
+    def nats(self, x: Tensor, target: Tensor) -> Tensor:
+        """What `target` (B T), tokens or NOTHING, costs at the features `x` (B T D).
+
+        Returns:
+            In training the mean of the sought ones, a single value; else of each (B T 2) the cross-entropy, 0 where
+            nothing is sought, and 1 where the sought token has the greatest score.
+        """
+        flat, wanted = self.project(x).flatten(0, 1), target.flatten()
+        if self.training:
+            return mean_nats(flat, self.table, self.bias, wanted)
+        nats, found = each_nats(flat, self.table, self.bias, wanted)
+        return torch.stack((nats, found.to(nats.dtype)), dim=-1).unflatten(0, target.shape)
+
+    @property
+    def table(self) -> Tensor:
+        """E (V D)."""
         table = self._tied[0] if self._tied else self.embedding
         assert isinstance(table, nn.Embedding)
-        return nn.functional.linear(self.project(x), table.weight, self.bias)
+        return table.weight

@@ -7,25 +7,28 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from triarch.core.results import Metric
 from triarch.core.spec import Spec
 from triarch.core.types import Batch, Features, FeatureShape
+from triarch.layers.cross_entropy import NOTHING
 from triarch.layers.vocabulary import Vocabulary
-
-NOTHING = -100
 
 
 class Head(nn.Module):
-    """Logits over the vocabulary at every step."""
+    """Logits over the vocabulary at every step; where it is known what is sought, what that costs instead."""
 
     def __init__(self, dim: int, vocab_size: int) -> None:
         super().__init__()
         self.vocabulary = Vocabulary(dim, vocab_size)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
-        """→ (B T V)."""
+        """→ (B T V); with a target see `Vocabulary.nats`."""
+        if batch.target is not None:
+            values, target, real = features.values, batch.target, batch.mask
+            if self.training and real is not None:
+                values, target = values[real][None], target[real][None]
+            return self.vocabulary.nats(values, target)
         logits: Tensor = self.vocabulary(features.values)
         return logits
 
@@ -63,9 +66,8 @@ class LanguageModel:
         return Head(shape.dim, spec.vocab_size)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
-        """Mean cross-entropy of a token in nats, of logits (B T V)."""
-        assert batch.target is not None
-        return F.cross_entropy(output.flatten(0, 1), batch.target.flatten(), ignore_index=NOTHING)
+        """Mean cross-entropy of a token in nats, which in training is what the head gives."""
+        return mean(output, batch)
 
     def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Of each block its bits, divided by the bytes of a block, and its mean cross-entropy of a token in nats."""
@@ -88,8 +90,13 @@ class LanguageModel:
     def _nats(output: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """The nats of each block, and how many of its tokens are sought."""
         assert batch.target is not None
-        each = F.cross_entropy(output.transpose(1, 2), batch.target, ignore_index=NOTHING, reduction="none")
-        return each.sum(dim=1), batch.target.ne(NOTHING).sum(dim=1)
+        return output[..., 0].sum(dim=1), batch.target.ne(NOTHING).sum(dim=1)
+
+
+def mean(output: Tensor, batch: Batch) -> Tensor:
+    """The mean cross-entropy of the sought tokens, of what `Vocabulary.nats` gives in training or else."""
+    assert batch.target is not None
+    return output if output.ndim == 0 else output[..., 0].sum() / batch.target.ne(NOTHING).sum()
 
 
 def each_token(shape: FeatureShape) -> None:
