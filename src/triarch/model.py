@@ -71,10 +71,24 @@ def build(architecture: str, size: str, task: Task, spec: Spec, settings: Mappin
         head = task.head(backbone.shape, spec)
     except ValueError as error:
         raise InputError(f"{architecture}/{size}: {error}", "change --set settings.…") from error
-    for part in head.modules():
+    for part in head.modules() if spec.target.logits.tied else ():
         if isinstance(part, Vocabulary) and isinstance(embed := getattr(backbone, "embed", None), Embed):
             part.tie(embed)
     return Model(backbone, head).arrange()
+
+
+def unfit(task: Task, spec: Spec) -> dict[str, str]:
+    """Architecture → why it cannot do the task on such data, for those that cannot."""
+    found = {}
+    for name in registry.names():
+        architecture = registry.find(name)
+        if spec.modality not in architecture.lacks:
+            try:
+                with torch.device("meta"):
+                    build(name, next(iter(architecture.sizes)), task, spec)
+            except InputError as error:
+                found[name] = str(error).splitlines()[0]
+    return found
 
 
 def needed(architecture: Architecture, task: Task) -> Mapping[str, Any]:

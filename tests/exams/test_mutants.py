@@ -40,14 +40,15 @@ MUTANTS = {
         "layers/recurrence.py", "if mask is None:\n        return x.flip(1)", "if True:\n        return x.flip(1)",
         "test_padding and rnn-text",
     ),
-    "a cache begins before its row": (
-        "layers/sight.py", "past - places[:, :1]", "0 * places[:, :1]", "test_chunking and decoder",
+    "a step goes where that of another row goes": (
+        "layers/cache.py", "if self.even:", "if True:", "test_chunking and decoder",
     ),
-    "a cache ends in padding": (
-        "layers/sight.py", "done = mask.sum(dim=1)", "done = mask.sum(dim=1) * 0 + steps", "test_chunking and decoder",
+    "rows are taken to stand at one place": (
+        "layers/attention.py", "self.even = int(position.min()) == self.reached", "self.even = True",
+        "test_chunking and decoder",
     ),
     "a state moves on by padding": (
-        "layers/attention.py", "AttentionState(self.position + steps,", "AttentionState(self.position + steps.max(),",
+        "layers/attention.py", "_moved(self.position + slots.steps)", "_moved(self.position + slots.width)",
         "test_chunking and encoder",
     ),
     "a convolution remembers padding": (

@@ -11,6 +11,7 @@ from triarch.data.dataset import prepare
 from triarch.data.open import open_source
 from triarch.race import baselines
 from triarch.race.forecasters import ExponentialSmoothing, Frame, RidgeOnLags, SeasonalNaive
+from triarch.tasks.forecast import Forecast
 
 FRAME = Frame(lookback=28, horizon=10, lags=(1, 7), season=7)
 
@@ -54,7 +55,7 @@ def test_ridge_learns_a_linear_recurrence(channels):
 def test_the_line_that_reproduces_a_forecaster_runs():
     data = prepare(open_source("sunspots"))
     frame = baselines.frame_of(data)
-    for name in baselines.suited_to(data):
+    for name in baselines.suited_to(data, Forecast(data.spec)):
         code = baselines.find(name, frame).code("'sunspots'")
         printed = []
         exec(code, {"print": printed.append})

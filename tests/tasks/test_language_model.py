@@ -12,11 +12,11 @@ from torch.nn import functional as F
 
 from triarch.core.errors import InputError
 from triarch.core.spec import Spec, Target
-from triarch.core.types import Batch
+from triarch.core.types import NOTHING, Batch
 from triarch.data.corpus import from_documents
 from triarch.data.dataset import prepare
 from triarch.model import build
-from triarch.tasks.language_model import NOTHING, LanguageModel
+from triarch.tasks.language_model import LanguageModel
 from triarch.tasks.masked_model import MaskedModel
 from triarch.training.evaluate import evaluate
 
@@ -110,12 +110,14 @@ def test_a_tokenizer_without_mask_is_refused() -> None:
         MaskedModel(Spec("text", "text", (8,), Target("token"), vocab_size=12))
 
 
+@pytest.mark.parametrize("soft_cap", [None, 0.5])
 @pytest.mark.parametrize(("name", "kind"), [("decoder", LanguageModel), ("encoder", MaskedModel)])
-def test_the_loss_is_that_of_all_logits(name: str, kind: type, dataset) -> None:
+def test_the_loss_is_that_of_all_logits(name: str, kind: type, soft_cap: float | None, dataset) -> None:
     """In training and not, of blocks of unequal length, and so are the gradients."""
     torch.manual_seed(0)
     task = kind(dataset.spec)
     model = build(name, "nano", task, dataset.spec, {"dropout": 0.0})
+    model.head.vocabulary.soft_cap = soft_cap
     real = torch.arange(33) < torch.tensor([[9], [2], [33]])
     batch = task.prepare(replace(dataset.batch(np.arange(3)), mask=real))
     logits = model(replace(batch, target=None))

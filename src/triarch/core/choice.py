@@ -31,6 +31,7 @@ class Candidate:
     Attributes:
         calibration_error: of a finalist, the mean of its seeds on select: the expected one of class probabilities, or
             how far the share of values below a quantile is from its level.
+        state_bytes: what is remembered of the longest item; None where none is gone through step by step.
         on_front: no other that raced is at least as good in score, latency, artifact and memory, and better in one.
     """
 
@@ -49,6 +50,7 @@ class Candidate:
     seeds: int = 0
     on_front: bool = False
     calibration_error: float | None = None
+    state_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -107,5 +109,5 @@ def _row(one: Candidate) -> dict[str, Any]:
         "reason": one.reason, "on_front": one.on_front, "params": one.params, "macs": one.macs,
         "latency_p50_ms": p50, "latency_p95_ms": p95, "peak_memory_bytes": one.peak_memory_bytes,
         "artifact_bytes": one.artifact_bytes, "calibration_error": one.calibration_error, "trials": one.trials,
-        "seeds": one.seeds,
+        "seeds": one.seeds, "state_bytes": one.state_bytes,
     }  # fmt: skip

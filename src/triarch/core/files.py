@@ -42,6 +42,10 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
+class FolderTaken(InputError):
+    """Something is in a folder that was to be made."""
+
+
 def new_folder(out: Path | None, stem: str, first: Mapping[str, str], resume: str) -> Path:
     """Make the folder of a run, which appears at once with its first files in it.
 
@@ -69,8 +73,26 @@ def new_folder(out: Path | None, stem: str, first: Mapping[str, str], resume: st
 
 
 def _publish(folder: Path, first: Mapping[str, str]) -> bool:
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+    try:
+        with whole_folder(folder) as made:
+            for name, content in first.items():
+                write_text(made / name, content)
+    except FolderTaken:
         return False
+    return True
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder to write in, which takes the place of `folder` once all is written; after an error it is gone.
+
+    Raises:
+        FolderTaken: `folder` is there and is not an empty folder.
+        InputError: it cannot be written.
+    """
+    taken = FolderTaken(f"{folder} is there already and is not an empty folder", "choose another --out")
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise taken
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -78,13 +100,11 @@ def _publish(folder: Path, first: Mapping[str, str]) -> bool:
         raise InputError(f"cannot write in {folder.parent}: {error.strerror}", "choose another --out") from error
     try:
         made.chmod(0o755)
-        for name, content in first.items():
-            write_text(made / name, content)
+        yield made
         try:
             made.rename(folder)
         except OSError:
-            return False
-        return True
+            raise taken from None
     finally:
         shutil.rmtree(made, ignore_errors=True)
 

@@ -130,7 +130,11 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training."""
+    """A finished training.
+
+    Attributes:
+        trained_params: of `params` those that changed, and that were added and merged, where a model was fine-tuned.
+    """
 
     model: str
     metric: Metric
@@ -144,6 +148,7 @@ class Training:
     seed: int
     threads: int
     artifact: str
+    trained_params: int | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,45 @@ class Predictions:
 
 
 @dataclass(frozen=True)
+class Written:
+    """How a text goes on.
+
+    Attributes:
+        tokens: how many there are in it.
+        tokens_per_second: until this text was done, the reading of its prompt included.
+        reason: why it ends: "end" by the model's own token, "stop" before a string, "length".
+        token_ids: the tokens themselves.
+        logprobs: of the tokens, as the model has them; None where they were not asked for.
+    """
+
+    text: str
+    tokens: int
+    tokens_per_second: float
+    reason: str
+    prompt: str
+    token_ids: list[int]
+    logprobs: list[float] | None = None
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The texts, in the order of the prompts.
+
+    Attributes:
+        alone: there was one prompt, not a file of them.
+    """
+
+    artifact: str
+    texts: list[Written]
+    alone: bool
+
+    def to_json(self) -> Any:
+        """The text alone, or a list."""
+        written = [asdict(text) for text in self.texts]
+        return written[0] if self.alone else written
+
+
+@dataclass(frozen=True)
 class Verification:
     """Whether an artifact still gives the answers it was saved with.
 
@@ -209,6 +253,24 @@ class Verification:
     difference: float
     files: dict[str, int]
     fault: str = ""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model in somebody else's layout.
+
+    Attributes:
+        to: the target, as `--to` takes it.
+        layout: the layout's own name.
+        files: name → bytes.
+    """
+
+    artifact: str
+    folder: str
+    to: str
+    layout: str
+    bytes: int
+    files: dict[str, int]
 
 
 def as_json(result: Any) -> Any:

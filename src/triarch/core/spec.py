@@ -50,6 +50,21 @@ class Future:
 
 
 @dataclass(frozen=True)
+class Logits:
+    """How a model scores the tokens of its vocabulary.
+
+    Attributes:
+        tied: by the matrix that embeds them; else by one of its own.
+        soft_cap: c where scores are bent to c·tanh(score / c) (Gemma Team 2024, arXiv 2408.00118).
+        eps: of the norm before the scores, where the task has one.
+    """
+
+    tied: bool = True
+    soft_cap: float | None = None
+    eps: float = 1e-5
+
+
+@dataclass(frozen=True)
 class Target:
     """What is to be predicted: one of several classes, how a series goes on, or tokens of a text.
 
@@ -59,6 +74,7 @@ class Target:
         future: how a series is continued.
         special: the tokens that stand for no text.
         mask: of these the one that hides another.
+        logits: how a model scores them.
     """
 
     kind: Literal["class", "future", "token"]
@@ -67,6 +83,7 @@ class Target:
     future: Future | None = None
     special: tuple[int, ...] = ()
     mask: int | None = None
+    logits: Logits = Logits()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -11,10 +11,11 @@ from torch import Tensor
 
 @dataclass
 class State:
-    """Base of every state: fields are tensors, or tuples of tensors, whose first dimension is the row.
+    """Base of every state: fields are tensors, or tuples of tensors, whose first dimension is the row; or plain facts.
 
     A chunk moves each row on by its number of real steps, so that rows of one batch may stand at different
-    positions. Padding of a chunk is on its right.
+    positions. Padding of a chunk is on its right. A chunk may write into the tensors of the state that it is given:
+    that state is used up, unless it is restored or cut.
 
     Attributes:
         position: (B), the number of steps that each row has seen.
@@ -35,11 +36,31 @@ class State:
         for name, value in vars(saved.snapshot()).items():
             setattr(self, name, value)
 
+    def can_cut(self, steps: int) -> bool:
+        """Whether `cut` can take back the next `steps` steps; where not, a snapshot has to be taken before them."""
+        return False
+
+    def cut(self, position: Tensor) -> None:
+        """Forget each row's steps from `position` (B) on.
+
+        Raises:
+            ValueError: what is remembered cannot be parted into steps, as in a recurrence.
+        """
+        raise ValueError(f"{type(self).__name__} cannot be cut back: take a snapshot and restore it")
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All of them."""
+        for value in vars(self).values():
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Tensor):
+                    yield part
+
     def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
         changed: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            changed[field.name] = (
-                tuple(function(part) for part in value) if isinstance(value, tuple) else function(value)
-            )
+            if isinstance(value, tuple):
+                changed[field.name] = tuple(function(part) for part in value)
+            elif isinstance(value, Tensor):
+                changed[field.name] = function(value)
         return replace(self, **changed)

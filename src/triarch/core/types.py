@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 Kind = Literal["sequence", "grid", "pyramid"]
+NOTHING = -100
+"""The target of a step at which nothing is sought."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from triarch.data.tokens import END, encode, fit_tokenizer, marked, token_type
 
 CONTEXT = 256
 HELD_OUT = 0.1
-FEW_DOCUMENTS, STRETCH = 60, 1 << 16
+FEW_DOCUMENTS, SHORTEST, STRETCH = 60, 1 << 10, 1 << 16
 
 
 def from_documents(
@@ -40,11 +40,12 @@ def from_documents(
     context = context or CONTEXT
     kept = [document for document in documents if document.strip()]
     if len(kept) < FEW_DOCUMENTS:
-        kept = [stretch for document in kept for stretch in stretches(document, STRETCH)]
+        size = min(STRETCH, max(SHORTEST, sum(map(len, kept)) // FEW_DOCUMENTS))
+        kept = [stretch for document in kept for stretch in stretches(document, size)]
     kept = list(dict.fromkeys(kept))
     if not kept or (tokenizer is None and len(kept) < 3):
         raise InputError(
-            f"{name}: {len(kept)} document(s) of up to {STRETCH:,} bytes; each split needs one, so 3 at least",
+            f"{name}: {len(kept)} piece(s) of a thousand letters or more; each split needs one, so 3 at least",
             "give more text",
         )
     texts = Texts.of(kept)

@@ -145,7 +145,7 @@ class Dataset:
 
 def prepare(
     source: Source, tokenizer: str | None = None, preprocessor: Preprocessor | None = None, report: Report = silent,
-    whole: bool = False,
+    whole: bool = False, learned: bool | None = None,
 ) -> Dataset:  # fmt: skip
     """Split, and fit on the training split what is fitted.
 
@@ -153,15 +153,17 @@ def prepare(
         tokenizer: of text: `characters`, `bytes` or `bpe`; None: what suits its length.
         preprocessor: one that was fitted before, instead.
         report: told how far it is.
+        learned: whether it is to be learned from, and checked for that; None: where there is no preprocessor.
         whole: of a source in memory, all items are for training; who asks for it scores on others.
 
     Raises:
         InputError: it cannot be learned from, or does not fit the preprocessor.
     """
-    if preprocessor is None and source.units is None and not whole:
+    learned = preprocessor is None if learned is None else learned
+    if learned and source.units is None and not whole:
         check_learnable(source)
     dealt = undivided(source) if whole else split(source)
-    if preprocessor is None and not whole:
+    if learned and not whole:
         check_dealt(source, dealt)
     notes = list(dealt.notes)
     tokens = None

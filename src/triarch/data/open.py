@@ -26,6 +26,9 @@ Reader = Callable[[Path, Asked, Report], Source]
 LANGUAGE = ("language-model", "masked-model")
 """The tasks for which data is raw text, without labels."""
 
+RAW = (".txt", ".md")
+"""Endings of files that hold nothing but text: language can be modelled in them."""
+
 FILES: dict[str, Reader] = {
     ".npz": from_npz,
     ".csv": read_csv,
@@ -95,6 +98,8 @@ def open_source(
     if str(data).startswith(PREFIX):
         return _continued(read_hub(str(data).removeprefix(PREFIX), asked, report), asked)
     path = Path(data)
+    if path.suffix in RAW and path.is_file():
+        return read_corpus(path, asked, report)
     try:
         there, is_folder = path.exists(), path.is_dir()
     except OSError as error:

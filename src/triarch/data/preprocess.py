@@ -115,8 +115,7 @@ class Preprocessor:
         """
         settings = self.settings
         if settings.modality == "text":
-            assert self.tokenizer is not None
-            return encode(self.tokenizer, [str(text) for text in inputs], settings.shape[0])
+            return encode(self.reader, [str(text) for text in inputs], settings.shape[0])
         encoded = []
         for row, item in enumerate(inputs):
             array = np.asarray(item, dtype=np.float32)
@@ -134,6 +133,20 @@ class Preprocessor:
             if not np.isfinite(encoded[-1]).all():
                 raise InputError(f"input {row} has a missing or infinite value", "fill it in or leave the input out")
         return encoded
+
+    @property
+    def reader(self) -> Tokenizer:
+        """The tokenizer of texts.
+
+        Raises:
+            InputError: somebody else's model came without one.
+        """
+        if self.tokenizer is None:
+            raise InputError(
+                "the model came without a tokenizer.json, so it cannot read text",
+                "put the file into its folder; in Python, `logits` takes token ids",
+            )
+        return self.tokenizer
 
     def to_json(self) -> str:
         """The settings; the tokenizer is a file of its own."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from triarch.data.blocks import Blocks
 from triarch.data.preprocess import Preprocessor
 from triarch.data.source import Source
 from triarch.data.store import Texts
@@ -26,6 +27,9 @@ def tabulate(source: Source, preprocessor: Preprocessor, lengths: NDArray[np.int
     Images above 32 pixels are averaged down to at most that. Where series differ in length, shorter ones are filled up
     with zeros; with more than 256 steps in the longest, each is instead resampled to 64 steps, linearly.
     """
+    if isinstance(source.inputs, Blocks):
+        assert preprocessor.tokenizer is not None
+        return [preprocessor.tokenizer.decode(source.inputs[row][1:].tolist()) for row in rows.tolist()]
     if source.modality == "text":
         return [str(source.inputs[row]) for row in rows.tolist()]
     if isinstance(source.inputs, Windows):

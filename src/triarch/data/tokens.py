@@ -95,7 +95,8 @@ def marked(tokenizer: Tokenizer) -> Tokenizer:
 def encode(tokenizer: Tokenizer, texts: list[str], max_len: int | None = None) -> list[NDArray[np.int64]]:
     """Token ids of each text, cut at `max_len`; an empty text is one [UNK].
 
-    Where the tokenizer knows [END], a text begins with it, as a document does for a language model.
+    Where the tokenizer knows [END], a text begins with it, as a document does for a language model; somebody else's may
+    put its own tokens around it.
 
     Raises:
         InputError: a text holds half a character.
@@ -104,7 +105,7 @@ def encode(tokenizer: Tokenizer, texts: list[str], max_len: int | None = None) -
         if not encodable(text):
             raise InputError(f"input {number} is not valid Unicode: {text[:40]!r}", "mend its encoding")
     unknown, end = tokenizer.token_to_id(UNKNOWN) or 0, tokenizer.token_to_id(END)
-    first = [] if end is None else [end]
+    first = [] if end is None or tokenizer.post_processor is not None else [end]
     return [
         np.array((first + (encoding.ids or [unknown]))[:max_len], dtype=np.int64)
         for encoding in tokenizer.encode_batch_fast(texts)

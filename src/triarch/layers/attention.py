@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from triarch.core.state import State
+from triarch.layers.cache import Slots
 from triarch.layers.position import rotate
 from triarch.layers.sight import View
 
@@ -20,32 +21,97 @@ Cache = tuple[Tensor, Tensor]
 
 @dataclass
 class AttentionState(State):
-    """Keys and values of the steps so far: for each layer (B S N H), each row's latest step last."""
+    """Keys and values of the steps so far: for each layer (B N S H), in the order of `Slots`.
+
+    A pass writes into them: who wants to go back takes a snapshot, or cuts.
+
+    Attributes:
+        reached: the foremost position.
+        even: whether all rows stand there.
+        window: how many steps are kept; None: all.
+    """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
+    reached: int = 0
+    even: bool = True
+    window: int | None = None
 
     @classmethod
     def start(
-        cls, batch_size: int, depth: int, num_kv_heads: int, head_dim: int, device: torch.device | str
+        cls,
+        batch_size: int,
+        depth: int,
+        num_kv_heads: int,
+        head_dim: int,
+        device: torch.device | str,
+        capacity: int | None = None,
+        window: int | None = None,
     ) -> AttentionState:
-        """Empty caches."""
-        empty = torch.zeros(batch_size, 0, num_kv_heads, head_dim, device=device)
-        return cls(torch.zeros(batch_size, dtype=torch.long, device=device), (empty,) * depth, (empty,) * depth)
+        """Empty caches with room for `capacity` steps; without, or beyond, they grow by doubling."""
+        size = min(capacity or 0, window or capacity or 0)
+        keys, values = (
+            tuple(torch.zeros(batch_size, num_kv_heads, size, head_dim, device=device) for _ in range(depth))
+            for _ in "kv"
+        )
+        return cls(torch.zeros(batch_size, dtype=torch.long, device=device), keys, values, window=window)
 
     @property
     def held(self) -> int:
-        """S."""
-        return self.keys[0].shape[1]
+        """Steps that are kept of the foremost row."""
+        return min(self.reached, self.window or self.reached)
 
     @property
     def caches(self) -> list[Cache]:
         """Keys and values of each layer."""
         return list(zip(self.keys, self.values))
 
-    def after(self, steps: Tensor, caches: Sequence[Cache]) -> AttentionState:
-        """The state when each row has moved on by `steps` (B) and the layers hold `caches`."""
-        return AttentionState(self.position + steps, *(tuple(part) for part in zip(*caches)))
+    def places(self, width: int) -> Tensor:
+        """The places of the next `width` steps: (B T), or (1 T) where all rows stand at one."""
+        return self._position[:, None] + torch.arange(width, device=self.position.device)
+
+    def slots(self, width: int, mask: Tensor | None) -> Slots:
+        """Where the next `width` steps go; the caches are made large enough."""
+        size = self.keys[0].shape[2]
+        needed = min(self.reached + width, self.window or self.reached + width)
+        if size < needed:
+            size = max(needed, min(2 * size, self.window or 2 * size))
+            self.keys, self.values = (tuple(_grown(part, size) for part in cache) for cache in (self.keys, self.values))
+        steps = None if mask is None else mask.sum(dim=1)
+        return Slots(self._position, steps, width, self.reached, self.even, size, self.window)
+
+    def after(self, slots: Slots, caches: Sequence[Cache]) -> AttentionState:
+        """The state when each row has moved on by its real steps and the layers hold `caches`."""
+        keys, values = (tuple(part) for part in zip(*caches))
+        if slots.steps is None:
+            reached = self.reached + slots.width
+            return AttentionState(self.position + slots.width, keys, values, reached, self.even, self.window)
+        return AttentionState(self.position, keys, values, window=self.window)._moved(self.position + slots.steps)
+
+    def rows(self, index: Tensor) -> AttentionState:
+        """As every state's."""
+        picked = super().rows(index)
+        return picked if self.even else picked._moved(picked.position)
+
+    def can_cut(self, steps: int) -> bool:
+        """Unless a window will have been written over."""
+        return self.window is None or self.reached + steps <= self.keys[0].shape[2]
+
+    def cut(self, position: Tensor) -> None:
+        """Forget each row's steps from `position` (B) on."""
+        self._moved(position)
+
+    @property
+    def _position(self) -> Tensor:
+        """(B), or (1) where one says it for all."""
+        return self.position[:1] if self.even else self.position
+
+    def _moved(self, position: Tensor) -> AttentionState:
+        """This state with its rows at `position`."""
+        self.position = position
+        self.reached = int(position.max())
+        self.even = int(position.min()) == self.reached
+        return self
 
 
 class SelfAttention(nn.Module):
@@ -83,7 +149,7 @@ class SelfAttention(nn.Module):
         Args:
             x: (B T D).
             view: who sees whom, from `Sight`.
-            cache: keys and values (B S N H) of the steps so far.
+            cache: keys and values (B N S H) of the steps so far, with room for those of `x`.
 
         Returns:
             (B T D), and the cache with the steps of `x` in it where one was given.
@@ -95,15 +161,17 @@ class SelfAttention(nn.Module):
         else:
             qk, v = qkv.split((turned, self.num_kv_heads), dim=2)
             q, k = rotate(qk, *view.turn).split((self.num_heads, self.num_kv_heads), dim=2)
-        if cache is not None:
-            k, v = torch.cat((cache[0], k), dim=1), torch.cat((cache[1], v), dim=1)
-            cache = _keep(k, view.kept), _keep(v, view.kept)
         q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+        if cache is not None and view.slots is not None:
+            (k, keys), (v, values) = (view.slots.put(held, new) for held, new in zip(cache, (k, v)))
+            cache = keys, values
         grouped = self.num_kv_heads != self.num_heads
         made = F.scaled_dot_product_attention(q, k, v, attn_mask=view.bias, is_causal=view.causal, enable_gqa=grouped)
         return self.out(made.transpose(1, 2).flatten(2)), cache
 
 
-def _keep(held: Tensor, kept: Tensor | None) -> Tensor:
-    """Of the keys or values (B S N H) those numbered `kept` (B S')."""
-    return held if kept is None else held.take_along_dim(kept[..., None, None], dim=1)
+def _grown(cache: Tensor, size: int) -> Tensor:
+    """(B N S H) with more slots."""
+    grown = cache.new_zeros(cache.shape[0], cache.shape[1], size, cache.shape[3])
+    grown[:, :, : cache.shape[2]] = cache
+    return grown

@@ -41,8 +41,11 @@ class Backbone(nn.Module):
         """
         raise NotImplementedError
 
-    def start(self, batch_size: int, device: torch.device | str = "cpu") -> State:
+    def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> State:
         """The state before the first step.
+
+        Args:
+            capacity: steps that there is to be room for from the beginning, where a state grows; None: it grows.
 
         Raises:
             ValueError: the backbone is not causal as it was built.

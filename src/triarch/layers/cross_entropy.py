@@ -7,6 +7,7 @@ thousands of tokens the scores (B T V) would else be the largest tensor by far, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,8 +15,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
-NOTHING = -100
-"""In the place of a token that is not sought."""
+from triarch.core.types import NOTHING
 
 # Numbers of the buffer, which shall stay near the processor; but of fewer steps a product is slow.
 NUMBERS, STEPS = 1 << 21, 256
@@ -33,18 +33,18 @@ def mean_nats(x: Tensor, table: Tensor, bias: Tensor | None, target: Tensor) -> 
     return mean
 
 
-def each_nats(x: Tensor, table: Tensor, bias: Tensor | None, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The cross-entropy of each sought token, 0 of others, and whether it has the greatest score: (M) and (M)."""
+def each_nats(scores: Callable[[Tensor], Tensor], x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The cross-entropy of each sought token, 0 of others, and whether it has the greatest score: (M) and (M).
+
+    Args:
+        scores: features → (… V).
+    """
     nats, found = [], []
-    for part, wanted in zip(x.split(_steps(table)), target.split(_steps(table))):
-        scores = F.linear(part, table, bias)
-        nats.append(F.cross_entropy(scores, wanted, ignore_index=NOTHING, reduction="none"))
-        found.append(scores.argmax(dim=1).eq(wanted))
+    for part, wanted in zip(x.split(STEPS), target.split(STEPS)):
+        made = scores(part)
+        nats.append(F.cross_entropy(made, wanted, ignore_index=NOTHING, reduction="none"))
+        found.append(made.argmax(dim=1).eq(wanted))
     return torch.cat(nats), torch.cat(found)
-
-
-def _steps(table: Tensor) -> int:
-    return max(STEPS, NUMBERS // len(table))
 
 
 class _MeanNats(torch.autograd.Function):
@@ -57,7 +57,7 @@ class _MeanNats(torch.autograd.Function):
             one.new_zeros(one.shape) if one is not None and asked else None
             for one, asked in zip((x, table, bias), wanted)
         )
-        steps, mean = _steps(table), x.new_zeros(())
+        steps, mean = max(STEPS, NUMBERS // len(table)), x.new_zeros(())
         buffer = x.new_empty(min(steps, len(x)), len(table))
         for start in range(0, len(x), steps):
             here = slice(start, start + steps)

@@ -8,12 +8,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import tau
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 Position = Literal["sinusoidal", "learned", "rotary", "alibi"]
+
+
+@dataclass(frozen=True)
+class Rotary:
+    """How fast rotary positions turn: width i of H/2 by base^(-2i/H) a step.
+
+    Attributes:
+        factor: places are divided by it, so that what was trained on short texts reads longer ones (Chen et al. 2023,
+            arXiv 2306.15595).
+        trained: the length of those short texts, where only what turns slowly is slowed down (Llama 3.1, Grattafiori
+            et al. 2024, arXiv 2407.21783): what turns less than `slow` times in it by `factor`, what turns more than
+            `fast` times not at all, what is between by something between.
+    """
+
+    base: float = 10_000.0
+    factor: float = 1.0
+    trained: int | None = None
+    slow: float = 1.0
+    fast: float = 4.0
+
+    def frequency(self, head_dim: int, device: torch.device) -> Tensor:
+        """The angle of a step (H/2)."""
+        made = 1.0 / self.base ** (torch.arange(0, head_dim - 1, 2, device=device, dtype=torch.float32) / head_dim)
+        if self.trained is None:
+            return made / self.factor
+        fast = ((self.trained * made / tau - self.slow) / (self.fast - self.slow)).clamp(0, 1)
+        return fast * made + (1 - fast) * made / self.factor
+
+
+UNSCALED = Rotary()
 
 
 class AddPosition(nn.Module):
@@ -63,11 +95,9 @@ def sinusoidal_grid(rows: int, columns: int, dim: int, device: torch.device) -> 
     return torch.cat((row[:, None].expand(-1, columns, -1), column.expand(rows, -1, -1)), dim=-1).flatten(0, 1)
 
 
-def rotary(places: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
+def rotary(places: Tensor, head_dim: int, settings: Rotary = UNSCALED) -> tuple[Tensor, Tensor]:
     """Cosines and sines (… T 1 H/2) of the angles by which `rotate` turns the steps at `places` (… T)."""
-    half = head_dim // 2
-    frequency = 10_000.0 ** (-torch.arange(half, device=places.device, dtype=torch.float32) / half)
-    angle = places[..., None, None].float() * frequency
+    angle = places[..., None, None].float() * settings.frequency(head_dim, places.device)
     return angle.cos(), angle.sin()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from triarch.core.types import NOTHING
 from triarch.layers.cross_entropy import each_nats, mean_nats
 from triarch.layers.embed import Embed
 
@@ -18,10 +19,12 @@ class Vocabulary(nn.Module):
         dim: D of the features.
         vocab_size: V.
         bias: one number for each token is added.
+        soft_cap: c where logits are bent to c·tanh(logits / c).
     """
 
-    def __init__(self, dim: int, vocab_size: int, bias: bool = False) -> None:
+    def __init__(self, dim: int, vocab_size: int, bias: bool = False, soft_cap: float | None = None) -> None:
         super().__init__()
+        self.soft_cap = soft_cap
         self.project: nn.Module = nn.Identity()
         self.embedding: nn.Module | None = nn.Embedding(vocab_size, dim)
         self.bias = nn.Parameter(self.embedding.weight.new_zeros(vocab_size)) if bias else None
@@ -40,7 +43,7 @@ class Vocabulary(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(… D) → (… V)."""
-        return nn.functional.linear(self.project(x), self.table, self.bias)
+        return self._scores(self.project(x))
 
     def nats(self, x: Tensor, target: Tensor) -> Tensor:
         """What `target` (B T), tokens or NOTHING, costs at the features `x` (B T D).
@@ -50,14 +53,19 @@ class Vocabulary(nn.Module):
             nothing is sought, and 1 where the sought token has the greatest score.
         """
         flat, wanted = self.project(x).flatten(0, 1), target.flatten()
+        if self.training and self.soft_cap is None:
+            return mean_nats(flat, self._table, self.bias, wanted)
+        nats, found = each_nats(self._scores, flat, wanted)
         if self.training:
-            return mean_nats(flat, self.table, self.bias, wanted)
-        nats, found = each_nats(flat, self.table, self.bias, wanted)
+            return nats.sum() / wanted.ne(NOTHING).sum()
         return torch.stack((nats, found.to(nats.dtype)), dim=-1).unflatten(0, target.shape)
 
     @property
-    def table(self) -> Tensor:
-        """E (V D)."""
+    def _table(self) -> Tensor:
         table = self._tied[0] if self._tied else self.embedding
         assert isinstance(table, nn.Embedding)
         return table.weight
+
+    def _scores(self, x: Tensor) -> Tensor:
+        logits = nn.functional.linear(x, self._table, self.bias)
+        return logits if self.soft_cap is None else self.soft_cap * (logits / self.soft_cap).tanh()

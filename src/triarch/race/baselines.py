@@ -31,10 +31,12 @@ from triarch.core.files import write_bytes, write_text
 from triarch.core.interrupt import Stop, end_with_parent
 from triarch.core.spec import Modality
 from triarch.race.forecasters import FORECASTERS, Frame
+from triarch.race.ngrams import ORDER, ByteNGrams
 from triarch.race.warping import NearestWarped
 
 if TYPE_CHECKING:  # the process does without torch, which would cost it its first seconds
     from triarch.data.dataset import Dataset
+    from triarch.tasks.task import Task
 
 SVM_ITEMS, SHORT = 10_000, 64
 WARPED, WARPED_ITEMS = "1-NN with DTW", 2_000
@@ -84,6 +86,7 @@ SCORING = {
         "from sklearn.metrics import log_loss\n",
         "x, y = data.table('confirm')\nprint(log_loss(y, model.predict_proba(x), labels=model.classes_))",
     ),
+    "bits per byte": ("", "x, y = data.table('confirm')\nprint(model.predict(x).sum() / y.sum())"),
 }
 """Metric → the imports, and the lines that print it."""
 FORESEEING = ("", "x, y = data.table('confirm')\nprint(abs(model.predict(x) - y).mean())")
@@ -137,10 +140,13 @@ WORDS_LOGISTIC = Baseline(
     f"make_pipeline({TFIDF_WORDS}, LogisticRegression(max_iter=300))",
     lambda: make_pipeline(_tfidf_words(), LogisticRegression(max_iter=300)),
 )  # fmt: skip
+NGRAMS = Baseline(
+    f"{ORDER}-grams of bytes", "from triarch.race.ngrams import ByteNGrams", "ByteNGrams()", lambda: ByteNGrams()
+)
 BASELINES = {
     baseline.name: baseline
     for baseline in (
-        MAJORITY, NEAREST, LOGISTIC, SVM, TFIDF_SVM, TFIDF_LOGISTIC, WORDS_SVM, WORDS_LOGISTIC,
+        MAJORITY, NEAREST, LOGISTIC, SVM, TFIDF_SVM, TFIDF_LOGISTIC, WORDS_SVM, WORDS_LOGISTIC, NGRAMS,
     )
 }  # fmt: skip
 
@@ -185,14 +191,16 @@ def frame_of(dataset: Dataset) -> Frame | None:
     return Frame(future.lookback, future.horizon, lags, future.season, channels, dated)
 
 
-def suited_to(dataset: Dataset, probabilities: bool = False) -> list[str]:
-    """The names of the methods to run on the data, quick ones first.
+def suited_to(dataset: Dataset, task: Task, probabilities: bool = False) -> list[str]:
+    """The names of the methods to run on the data, quick ones first; none tells hidden tokens.
 
     Args:
         probabilities: only those that can tell them.
     """
     if dataset.source.continued is not None:
         return list(FORECASTERS)
+    if dataset.source.corpus is not None:
+        return [NGRAMS.name] if task.causal else []
     found = suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
     found = [name for name in found if not probabilities or BASELINES[name].tells_probabilities]
     small = len(dataset.splits["train"]) <= WARPED_ITEMS

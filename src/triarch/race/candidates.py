@@ -14,10 +14,12 @@ from triarch.core.budget import LIMITS, Budget, Costs
 from triarch.core.choice import Candidate
 from triarch.core.files import folder_bytes
 from triarch.core.results import Latency, Metric
+from triarch.core.types import Batch
 from triarch.data.dataset import Dataset
 from triarch.measure.count import macs, params, weight_bytes
 from triarch.measure.front import front
-from triarch.model import build
+from triarch.measure.states import state_bytes
+from triarch.model import Model, build, unfit
 from triarch.models import registry
 from triarch.ship.artifact import WEIGHTS
 from triarch.ship.deliver import Measured, deliver
@@ -76,9 +78,17 @@ def entries(dataset: Dataset, task: Task, budget: Budget, batch_size: int, model
             least = Costs(counted.params, counted.artifact_bytes, weight_bytes(model))
             if not slow and not budget.broken_by(least):
                 counted.macs = macs(model, lambda model=model: model(batch))  # type: ignore[misc]
+                counted.state_bytes = _remembered(model, batch) if task.causal else None
             slow = slow or least_step_seconds(counted.macs or 0, batch_size) * FEWEST_STEPS > budget.seconds
             found.append(Entry(architecture, size, counted))
     return found
+
+
+def _remembered(model: Model, batch: Batch) -> int | None:
+    """Bytes of the state after the item in `batch`; all is on the meta device."""
+    with torch.no_grad():
+        _, state = model.backbone(batch.input, None, model.backbone.start(len(batch), "meta"))
+    return None if state is None else state_bytes(state)
 
 
 def least_step_seconds(macs: int, batch_size: int) -> float:
@@ -125,7 +135,12 @@ def save_untrained(model: str, dataset: Dataset, task: Task, folder: Path) -> No
 
 def _common_bytes(dataset: Dataset, task: Task) -> int:
     """Bytes of an artifact of this data besides the weights."""
-    name = next(name for name in registry.names() if dataset.spec.modality not in registry.find(name).lacks)
+    cannot = unfit(task, dataset.spec)
+    name = next(
+        name
+        for name in registry.names()
+        if name not in cannot and dataset.spec.modality not in registry.find(name).lacks
+    )
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         save_untrained(f"{name}/{next(iter(registry.find(name).sizes))}", dataset, task, folder)

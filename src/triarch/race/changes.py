@@ -69,6 +69,8 @@ def ablations(dataset: Dataset) -> list[Altered]:
         return _of_images(dataset)
     if spec.target.kind == "future":
         return _of_windows(spec)
+    if spec.target.kind == "token":
+        return []
     steps = "tokens" if spec.modality == "text" else "steps"
     made = []
     if spec.max_len >= FEWEST_STEPS:
@@ -92,6 +94,8 @@ def disturbances(dataset: Dataset, impute: str | None = None) -> list[Altered]:
         impute: how gaps in series are filled where they are read; None: with a line.
     """
     spec = dataset.spec
+    if spec.target.kind == "token":
+        return []
     if spec.modality == "image":
         sigma = max(LEAST_BLUR, BLUR * min(spec.shape[1:]))
         return [

@@ -124,7 +124,7 @@ def run(
 def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fitted]]:
     folder, dataset = race.run / "baselines", race.dataset
     probabilities = race.task.primary.name == "loss"
-    names = baselines.suited_to(dataset, probabilities)
+    names = baselines.suited_to(dataset, race.task, probabilities)
 
     def score(fitted: baselines.Fitted) -> dict[str, Any]:
         values = baseline_values(race, dataset.judged, fitted.select)
@@ -200,7 +200,8 @@ def _note(
         if done:
             counted.score, counted.interval = _pooled(race, done, plan)
             counted.seeds = len(done)
-            counted.calibration_error = float(np.mean([result["calibration_error"] for result in done]))
+            errors = [result["calibration_error"] for result in done]
+            counted.calibration_error = None if None in errors else float(np.mean(errors))
             place = {verdict.model: "winner", verdict.runner_up: "runner-up"}
             counted.status = place.get(entry.model, "finalist")
             counted.reason = f"the best {counted.family}"
@@ -277,7 +278,7 @@ def _card(race: Race) -> DataCard:
 
 def _mistakes(dataset: Dataset, winner: Opened) -> list[Mistake]:
     """The items of confirm that the artifact gets wrong, the most confident first."""
-    if dataset.spec.target.kind == "future":
+    if dataset.spec.target.kind != "class":
         return []
     answers = winner.confirm.answers
     labels = dataset.source.labels[winner.confirm.items]

@@ -65,7 +65,7 @@ def count(dataset: Dataset) -> DataCounts:
         modality=spec.modality,
         shape=list(spec.shape),
         items=len(source),
-        copies=0 if source.continued else len(source) - len(np.unique(source.input_prints)),
+        copies=0 if source.units is not None else len(source) - len(np.unique(source.input_prints)),
         splits={name: len(rows) for name, rows in dataset.splits.items()},
         classes={name: [int(counts[number]) for counts in by_split] for number, name in enumerate(names)},
         lengths={} if spec.modality == "image" else {name: round(float(value)) for name, value in told.items()},
@@ -78,6 +78,8 @@ def samples(dataset: Dataset) -> list[Sample]:
     if dataset.source.continued is not None:
         return _stretches(dataset)
     rows, names = dataset.splits["train"], dataset.spec.target.names
+    if not names:
+        return [Sample(int(row), shown(dataset, int(row)), "") for row in rows[:SAMPLES]]
     labels = dataset.source.labels[rows]
     order = np.argsort(labels, kind="stable")
     begin = np.r_[True, np.diff(labels[order]) != 0]
@@ -98,7 +100,7 @@ def _stretches(dataset: Dataset) -> list[Sample]:
 
 def shown(dataset: Dataset, item: int) -> NDArray[Any] | str:
     """An item as a report takes it: an image (C Y X) of floats 0 to 1, a text, or a series (T C)."""
-    content = dataset.source.inputs[item]
+    (content,) = dataset.raw(np.array([item]))
     if isinstance(content, str):
         return content
     return np.asarray(content, dtype=np.float32) / dataset.source.scale

@@ -15,9 +15,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 from triarch.core.budget import FOREVER, Budget, milliseconds, whole
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Spec
+from triarch.data.open import LANGUAGE
 from triarch.tasks import registry as tasks
 from triarch.tasks.task import Task
-from triarch.training.recipe import Recipe, make
+from triarch.training.recipe import BLOCKS, Recipe, make
 
 USUAL = 300.0
 
@@ -63,6 +64,8 @@ class Options:
     season: int | None = None
     known: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     impute: str | None = None
+    context: int | None = None
+    tokenizer: str | None = None
     seed: int = 0
     threads: int | None = None
     workers: int = 1
@@ -94,7 +97,7 @@ class Options:
         """What all trainings of the race have in common; the model is put in later."""
         common = (
             "data", "input", "target", "group", "image_size", "task", "horizon", "lookback", "season", "known",
-            "impute", "seed",
+            "impute", "context", "tokenizer", "seed",
         )  # fmt: skip
         return make(
             {
@@ -102,6 +105,7 @@ class Options:
                 **{name: getattr(self, name) for name in common},
                 "seconds": self.limit if self.limit < FOREVER else None,
                 "threads": 1 if self.threads is None else self.threads,
+                **({"batch_size": BLOCKS} if self.task in LANGUAGE else {}),
             }
         )
 
@@ -133,7 +137,7 @@ class Options:
     def code(self) -> str:
         """Python for the arguments of `open_source`."""
         data = repr(self.data) if self.data is not None else "(x, y)"
-        given = {name: getattr(self, name) for name in ("input", "target", "group", "image_size")}
+        given = {name: getattr(self, name) for name in ("input", "target", "group", "image_size", "task")}
         return ", ".join([data, *(f"{name}={value!r}" for name, value in given.items() if value)])
 
     def to_json(self) -> str:

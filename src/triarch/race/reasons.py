@@ -137,7 +137,7 @@ def faded(networks: Mapping[str, Sequence[Model]], dataset: Dataset, task: Task,
 
     A network that is not causal is taken to read its answer at both ends, or anywhere: so the middle is farthest.
     """
-    if dataset.spec.modality == "image" or dataset.spec.target.kind == "future":
+    if dataset.spec.modality == "image" or dataset.spec.target.kind != "class":
         return []
     rows = dataset.rows("confirm")
     rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MIDDLE])
@@ -156,7 +156,7 @@ def faded(networks: Mapping[str, Sequence[Model]], dataset: Dataset, task: Task,
 def _items(plan: Finals, seconds: float, passes: int) -> int:
     """How many items there is time for; 0 where there is none for the fewest and one change of each model."""
     items = min(MOST_ITEMS, plan.confirm)
-    if not np.isfinite(seconds) or not plan.closing:
+    if not passes or not np.isfinite(seconds) or not plan.closing:
         return items
     each = plan.closing / 2 / plan.confirm  # of one model, all seeds
     possible = int(seconds / (BEARING * each * passes))

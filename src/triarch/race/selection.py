@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from triarch.core.errors import InputError, near
@@ -11,11 +11,13 @@ from triarch.models import registry
 
 
 def selected(
-    modality: Modality, models: Sequence[str] = (), families: Sequence[str] = (), exclude: Sequence[str] = ()
-) -> list[str]:
+    modality: Modality, models: Sequence[str] = (), families: Sequence[str] = (), exclude: Sequence[str] = (),
+    unfit: Mapping[str, str] | None = None,
+) -> list[str]:  # fmt: skip
     """The models, architecture/size, that serve `modality` and that the user lets race.
 
     Args:
+        unfit: architecture → why it cannot do the task, though it may serve the modality.
         models: names and shell patterns of architecture or architecture/size; a name alone means all its sizes.
             Empty: all.
         families: names of families. Empty: all.
@@ -27,7 +29,8 @@ def selected(
     found = {name: registry.find(name) for name in registry.names()}
     everything = [f"{name}/{size}" for name, architecture in found.items() for size in architecture.sizes]
     family_of = {model: str(found[_name(model)].family) for model in everything}
-    serving = [model for model in everything if modality not in found[_name(model)].lacks]
+    lacks = {name: found[name].lacks[modality] for name in found if modality in found[name].lacks} | dict(unfit or {})
+    serving = [model for model in everything if _name(model) not in lacks]
     architectures = ", ".join(dict.fromkeys(map(_name, serving)))
     known = set(family_of.values())
     for pattern in models:
@@ -37,7 +40,7 @@ def selected(
         if not matched:
             raise InputError(f"--models {pattern}: there is no such model", _near(pattern, everything, family_of))
         if not set(matched) & set(serving):
-            lack = found[_name(matched[0])].lacks[modality]
+            lack = lacks[_name(matched[0])]
             raise InputError(f"--models {pattern} serves no {modality}: {lack}", f"what does: {architectures}")
     for family in families:
         if family not in known:

@@ -159,7 +159,9 @@ class Workshop:
         }  # fmt: skip
         return result | done | _cut(piece, trial)
 
-    def _calibration_error(self, scores: Scores) -> float:
+    def _calibration_error(self, scores: Scores) -> float | None:
+        if self.dataset.spec.target.kind == "token":
+            return None
         if self.dataset.spec.target.kind == "future":
             return of_quantiles(scores.targets, scores.answers, QUANTILES)
         return of_classes(scores.targets, scores.answers)

@@ -36,6 +36,8 @@ NOTE_SECONDS = 0.5
 
 def setting(run: Path, options: Options, dataset: Dataset, task: Task, base: Recipe) -> dict[str, Any]:
     """What a process needs before its first piece; data from memory is written into `run`."""
+    if options.data is None and dataset.source.corpus is not None:
+        raise InputError("texts from memory are raced in one process", "write them to a file, or leave --workers out")
     if options.data is None and dataset.source.continued is not None:
         write_bytes(run / FRAME, to_long(dataset.source.continued).to_parquet())
     elif options.data is None:

@@ -14,7 +14,7 @@ ENTITIES = str.maketrans({sign: f"&#{ord(sign)};" for sign in "&<>|`[]\\*_"})
 
 def card(
     model: str, spec: Spec, metric: Metric, score: float, interval: Interval, n: int, split: str, params: int,
-    recipe: str, costs: Costs | None = None, limits: Mapping[str, float] | None = None,
+    recipe: str, costs: Costs | None = None, limits: Mapping[str, float] | None = None, origin: str | None = None,
 ) -> str:  # fmt: skip
     """Markdown with measured numbers only.
 
@@ -22,6 +22,7 @@ def card(
         recipe: the training in YAML.
         costs: what was measured besides, where anything was.
         limits: of the budget: name → limit.
+        origin: the model that it was fine-tuned from, where it was.
     """
     if spec.target.kind == "future":
         future = spec.future
@@ -39,7 +40,7 @@ library_name: triarch
 ---
 # {model} on {_plain(spec.name)}
 
-Trained from scratch by triarch to {does}.
+{f"Fine-tuned from {_plain(origin)}" if origin else "Trained from scratch"} by triarch to {does}.
 
 | | |
 |---|---|

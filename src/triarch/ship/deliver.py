@@ -25,6 +25,7 @@ class Measured:
     Attributes:
         costs, limits: what the model takes and the limits on it, where they are for the card; of `costs` the bytes of
             the artifact are counted anew.
+        origin: the model that it was fine-tuned from, where it was.
     """
 
     score: float
@@ -33,6 +34,7 @@ class Measured:
     split: str
     costs: Costs | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
+    origin: str | None = None
 
 
 def deliver(
@@ -52,7 +54,7 @@ def deliver(
         costs = replace(measured.costs, artifact_bytes=total) if measured.costs else None
         return card(
             model, dataset.spec, task.primary, measured.score, measured.interval, measured.n, measured.split,
-            params(network), recipe, costs, measured.limits,
+            params(network), recipe, costs, measured.limits, measured.origin,
         )  # fmt: skip
 
     artifact = Artifact(new_config(name, size, dict(settings), task, dataset.spec), network, task, dataset.preprocessor)

@@ -10,27 +10,34 @@ from torch import Tensor, nn
 
 from triarch.core.results import Metric
 from triarch.core.spec import Spec
-from triarch.core.types import Batch, Features, FeatureShape
-from triarch.layers.cross_entropy import NOTHING
+from triarch.core.types import NOTHING, Batch, Features, FeatureShape
 from triarch.layers.vocabulary import Vocabulary
 
 
 class Head(nn.Module):
-    """Logits over the vocabulary at every step; where it is known what is sought, what that costs instead."""
+    """Logits over the vocabulary at every step."""
 
-    def __init__(self, dim: int, vocab_size: int) -> None:
+    def __init__(self, dim: int, vocab_size: int, soft_cap: float | None = None) -> None:
         super().__init__()
-        self.vocabulary = Vocabulary(dim, vocab_size)
+        self.vocabulary = Vocabulary(dim, vocab_size, soft_cap=soft_cap)
+
+    def forward(self, features: Features, batch: Batch) -> Tensor:
+        """→ (B T V)."""
+        logits: Tensor = self.vocabulary(features.values)
+        return logits
+
+
+class Nats(Head):
+    """Logits, or where it is known what is sought, what that costs."""
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """→ (B T V); with a target see `Vocabulary.nats`."""
-        if batch.target is not None:
-            values, target, real = features.values, batch.target, batch.mask
-            if self.training and real is not None:
-                values, target = values[real][None], target[real][None]
-            return self.vocabulary.nats(values, target)
-        logits: Tensor = self.vocabulary(features.values)
-        return logits
+        if batch.target is None:
+            return super().forward(features, batch)
+        values, target, real = features.values, batch.target, batch.mask
+        if self.training and real is not None:
+            values, target = values[real][None], target[real][None]
+        return self.vocabulary.nats(values, target)
 
 
 class LanguageModel:
@@ -63,7 +70,7 @@ class LanguageModel:
             ValueError: the backbone does not make one feature of each token.
         """
         each_token(shape)
-        return Head(shape.dim, spec.vocab_size)
+        return Nats(shape.dim, spec.vocab_size, spec.target.logits.soft_cap)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of a token in nats, which in training is what the head gives."""

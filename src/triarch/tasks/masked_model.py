@@ -16,8 +16,7 @@ from torch.nn import functional as F
 from triarch.core.errors import InputError
 from triarch.core.results import Metric
 from triarch.core.spec import Spec
-from triarch.core.types import Batch, Features, FeatureShape
-from triarch.layers.cross_entropy import NOTHING
+from triarch.core.types import NOTHING, Batch, Features, FeatureShape
 from triarch.layers.vocabulary import Vocabulary
 from triarch.tasks.language_model import each_token, mean
 
@@ -27,10 +26,10 @@ SOUGHT, HIDDEN, SWAPPED = 0.15, 0.8, 0.1
 class Head(nn.Module):
     """logits = E norm(gelu(W x)) + b, as in BERT; where it is known what is sought, what that costs instead."""
 
-    def __init__(self, dim: int, vocab_size: int) -> None:
+    def __init__(self, dim: int, vocab_size: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.dense = nn.Linear(dim, dim)
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim, eps=eps)
         self.vocabulary = Vocabulary(dim, vocab_size, bias=True)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
@@ -100,7 +99,7 @@ class MaskedModel:
             ValueError: the backbone does not make one feature of each token.
         """
         each_token(shape)
-        return Head(shape.dim, spec.vocab_size)
+        return Head(shape.dim, spec.vocab_size, spec.target.logits.eps)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of a hidden token in nats, which in training is what the head gives."""

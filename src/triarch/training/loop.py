@@ -16,6 +16,7 @@ from triarch.core.errors import InputError
 from triarch.core.types import Batch
 from triarch.model import Model
 from triarch.tasks.task import Task
+from triarch.training.adapt import paces
 from triarch.training.recipe import Recipe
 from triarch.training.schedule import factor, total_from
 
@@ -122,7 +123,8 @@ class Trainer:
     def _step(self, batch: Batch) -> float:
         lr = self.lr
         for group in self.optimiser.param_groups:
-            group["lr"] = lr
+            waits = self.step < group.get("begins", 0.0) * (self.total or 0)
+            group["lr"] = 0.0 if waits else lr * group.get("scale", 1.0)
         batch = self.task.prepare(batch, self._random())
         loss = self.task.loss(self.model(batch), batch)
         self.optimiser.zero_grad()
@@ -155,14 +157,14 @@ class Trainer:
         return seconds - self.elapsed <= decay * self.elapsed / self.step
 
 
-def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimiser(model: Model, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW or SGD with Nesterov's momentum, both fused; only matrices and kernels decay."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     settings = recipe.optimiser
     assert settings.lr is not None
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if (p.ndim >= 2) is decays], "weight_decay": decay, **pace}
+        for parameters, pace in paces(model, recipe.adapt)
+        for decays, decay in ((True, settings.weight_decay), (False, 0.0))
     ]
     groups = [group for group in groups if group["params"]]
     if settings.name == "adamw":

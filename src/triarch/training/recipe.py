@@ -67,11 +67,29 @@ class Augment(_Part):
         return dict.fromkeys(cls.model_fields, 0.0) if entries is False else entries
 
 
+class Adapt(_Part):
+    """How a trained model is fine-tuned, see `training/adapt.py`.
+
+    `rank` and `alpha` are of the matrices that `lora` adds; `layer_decay` is the learning rate of a stage over that of
+    the one above it in `gradual`.
+    """
+
+    method: Literal["full", "head", "gradual", "lora"] = "full"
+    rank: int = Field(8, ge=1, le=1024)
+    alpha: float = Field(16.0, gt=0)
+    layer_decay: float = Field(0.8, gt=0, le=1)
+
+
+BLOCKS = 16
+"""Items of a batch where these are blocks of text."""
+
+
 class Recipe(_Part):
     """A training; see the parts for theirs.
 
     `horizon`, `lookback`, `season`, `known`, `impute` and `calendar` say how series are continued, see `Continued`.
-    `context` is how many tokens of a text a language model sees; `fold` is another way to part train and select;
+    `context` is how many tokens of a text a language model sees; `begin` is the artifact whose weights are fine-tuned
+    as `adapt` says; `fold` is another way to part train and select;
     `fingerprint` is of the data that the training began with, and is checked when it goes on; `average` is the decay of
     an exponential average of the weights (0.999, say), which is then what is kept; `clip` bounds the norm of the
     gradient; `checkpoint_seconds` is the least time between two checkpoints.
@@ -93,6 +111,8 @@ class Recipe(_Part):
     context: int | None = Field(None, ge=2, le=65_536)
     model: str
     settings: dict[str, Any] = {}
+    begin: str | None = None
+    adapt: Adapt = Adapt()
     fingerprint: str | None = None
     fold: int | None = Field(None, ge=0)
     seed: int = Field(0, ge=0, le=2**62)

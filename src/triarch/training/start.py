@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+
+from torch import Tensor
 
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
@@ -20,11 +22,13 @@ from triarch.data.stream import Stream
 from triarch.model import build
 from triarch.models import registry
 from triarch.tasks.task import Task
+from triarch.training.adapt import adapt, take_over
 from triarch.training.loop import Diverged, Trainer
 from triarch.training.recipe import Augment, Recipe
 
 TIMED_STEPS = 6
 GAIN = 1.5
+CAREFUL = 0.25  # of an architecture's learning rate, for weights that are to be kept in the main
 
 
 def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Preprocessor | None = None) -> Source:
@@ -40,8 +44,8 @@ def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Preproc
     if model is not None and model.settings.modality == "image":
         channels, height, width = model.settings.shape
         shape, white = (channels, height, width), model.settings.scale
-    elif model is not None and model.tokenizer is not None:
-        modelled = Modelled(model.settings.shape[0], tokenizer=model.tokenizer)
+    elif model is not None and model.settings.modality == "text":
+        modelled = Modelled(model.settings.shape[0], tokenizer=model.reader)
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
         Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute, recipe.calendar),
@@ -68,16 +72,27 @@ def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
         "augment": _augment(recipe, dataset, per_epoch),
     }  # fmt: skip
     if recipe.optimiser.lr is None:
-        changes["optimiser"] = recipe.optimiser.model_copy(update={"lr": architecture.learning_rate})
+        careful = CAREFUL if recipe.begin and recipe.adapt.method in ("full", "gradual") else 1.0
+        changes["optimiser"] = recipe.optimiser.model_copy(update={"lr": careful * architecture.learning_rate})
     if recipe.epochs is not None:
         changes |= {"steps": max(1, round(recipe.epochs * per_epoch)), "epochs": None}
     return recipe.model_copy(update=changes)
 
 
-def start(recipe: Recipe, dataset: Dataset, task: Task) -> Trainer:
-    """A trainer for a resolved recipe. Weights are drawn from torch's generator, which is seeded by the caller."""
+def start(recipe: Recipe, dataset: Dataset, task: Task, weights: Mapping[str, Tensor] | None = None) -> Trainer:
+    """A trainer for a resolved recipe. Weights are drawn from torch's generator, which is seeded by the caller.
+
+    Args:
+        weights: of the model that it begins from.
+
+    Raises:
+        InputError: they are of another model.
+    """
     architecture, _, size = recipe.model.partition("/")
     model = build(architecture, size, task, dataset.spec, recipe.settings)
+    if weights is not None:
+        take_over(model, weights, recipe.begin or "the model")
+        adapt(model, recipe.adapt)
     strengths = Strengths(**recipe.augment.model_dump(exclude_none=True))
     augment = Augmenter(strengths, dataset)
     stream = Stream(dataset.folded(recipe.fold), recipe.batch_size, recipe.seed, augment=augment)

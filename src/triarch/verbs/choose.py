@@ -36,6 +36,8 @@ def choose(
     season: int | None = None,
     known: str | Sequence[str] = (),
     impute: str | None = None,
+    context: int | None = None,
+    tokenizer: str | None = None,
     seed: int | None = None,
     threads: int | None = None,
     workers: int | None = None,
@@ -57,8 +59,9 @@ def choose(
         models: which may race, names and patterns with commas: resnet,lstm/*,vit/micro; a name means all its sizes.
         families: which may race: cnn, rnn, transformer, hybrid.
         exclude: which may not: names and patterns as for models, or families; rnn means the family.
-        task: what to learn, where it should not be inferred: classify or forecast.
-        metric: what decides, one of the task's: accuracy, balanced-accuracy, loss; MASE, sMAPE, CRPS.
+        task: what to learn, where it should not be inferred: classify, forecast, language-model or masked-model.
+        metric: what decides, one of the task's: accuracy, balanced-accuracy, loss; MASE, sMAPE, CRPS;
+            bits-per-byte.
         margin: a difference of the metric that does not matter to you: a smaller one is a tie; 0 if not given.
         input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
@@ -69,6 +72,8 @@ def choose(
         season: steps of a season; inferred if not given.
         known: columns that are known for the steps ahead too.
         impute: how gaps in series are filled: linear or last; if not given, they are an error.
+        context: tokens that a language model sees; 256 if not given.
+        tokenizer: of language models: bpe, bytes or characters, fitted on the training split; bpe if not given.
         seed: of weights and batches, 0 if not given; the splits never depend on it.
         threads: threads inside an operation; if not given, as many as prove useful, with steps or workers one.
         workers: processes that train at the same time, with that many threads each; 1 if not given.
@@ -86,6 +91,7 @@ def choose(
     from triarch.core.interrupt import deferred
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
+    from triarch.model import unfit
     from triarch.race.candidates import entries
     from triarch.race.choose import run
     from triarch.race.limits import quick_enough, quick_look, refuse_hopeless, within
@@ -101,7 +107,8 @@ def choose(
         "max_latency": max_latency, "models": models, "families": families, "exclude": exclude, "task": task,
         "metric": metric, "margin": margin, "input": input, "target": target, "group": group,
         "image_size": image_size, "horizon": horizon, "lookback": lookback, "season": season, "known": known,
-        "impute": impute, "seed": seed, "threads": threads, "workers": workers,
+        "impute": impute, "context": context, "tokenizer": tokenizer, "seed": seed,
+        "threads": threads, "workers": workers,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None and value != ()}
     if resume is not None:
@@ -130,7 +137,8 @@ def choose(
     with computing(base.threads, base.seed, flush_denormals=True), progress("choosing") as reporter:
         dataset, learned = subject(data, options, base, reporter.update)
         options = replace(options, fingerprint=dataset.spec.fingerprint)
-        models = selected(dataset.spec.modality, options.models, options.families, options.exclude)
+        cannot = unfit(learned, dataset.spec)
+        models = selected(dataset.spec.modality, options.models, options.families, options.exclude, cannot)
         if resume is None:
             refuse_hopeless(budget, models, dataset, learned, base.threads)
         found = entries(dataset, learned, budget, base.batch_size, models)

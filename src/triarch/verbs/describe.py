@@ -20,7 +20,7 @@ def describe(
     """Show what a model is and what it costs here.
 
     Args:
-        model: architecture/size, for example lstm/micro; or the folder of an artifact.
+        model: architecture/size, for example lstm/micro; or the folder of an artifact or of Transformers.
         data: the data that it is for; without, a nominal set: a 32x32 colour image, 128 tokens or 96 steps.
         modality: of the nominal set: image, text or series.
         batch_size: items of the training step whose memory is told.
@@ -32,6 +32,7 @@ def describe(
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
+    import numpy as np
     import torch
 
     from triarch.core.errors import InputError, near
@@ -45,9 +46,11 @@ def describe(
     from triarch.measure.count import macs, params
     from triarch.model import build, needed
     from triarch.models import registry
-    from triarch.ship.artifact import Artifact, golden, load, new_config, save
+    from triarch.ship.artifact import Artifact, golden, new_config, save
     from triarch.ship.calibration import foretold, learn
+    from triarch.ship.open import load
     from triarch.ship.probe import measure_apart
+    from triarch.ship.transformers import is_foreign
     from triarch.tasks import registry as tasks
 
     if batch_size < 1:
@@ -70,6 +73,9 @@ def describe(
             save(Artifact(config, network, task, dataset.preprocessor), folder, "", longest)
         elif data is not None or modality is not None:
             raise InputError(f"{model} is an artifact, its data is known", "leave --data and --modality out")
+        elif is_foreign(folder):
+            nominal = nominal_source("text")
+            save(load(folder), folder := Path(temporary) / "artifact", "", nominal.take(np.arange(1)))
         artifact = load(folder)
         config = artifact.config
         found = registry.find(config.architecture)

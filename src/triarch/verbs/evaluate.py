@@ -36,7 +36,7 @@ def evaluate(
     from triarch.data.asked import names
     from triarch.data.dataset import prepare
     from triarch.measure.statistics import score_interval
-    from triarch.ship.artifact import load
+    from triarch.ship.open import load
     from triarch.training import recipe as recipes
     from triarch.training.evaluate import evaluate as score_batches
     from triarch.training.start import open_data

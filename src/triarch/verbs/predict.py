@@ -22,7 +22,7 @@ def predict(artifact: str | Path, inputs: str | Sequence[str], *, threads: int |
     from triarch.core.machine import computing, cores
     from triarch.data.inputs import read_for
     from triarch.data.tables import read_frame
-    from triarch.ship.artifact import load
+    from triarch.ship.open import load
 
     if not inputs:
         raise InputError("no input is given", "triarch predict ARTIFACT INPUT…")

@@ -43,6 +43,7 @@ def pretrain(
         set: one entry of the recipe, key=value: --set optimiser.lr=0.01 --set settings.depth=2.
     """
     from triarch.core.errors import InputError, near
+    from triarch.training.recipe import BLOCKS
     from triarch.verbs.train import train
 
     objectives = {"causal": "language-model", "masked": "masked-model"}
@@ -50,7 +51,7 @@ def pretrain(
         raise InputError(f"there is no objective {objective!r}", near(objective, objectives))
     if data is None:
         raise InputError("no data is named", "triarch pretrain TEXTS --model decoder/nano, say")
-    given = {"batch_size": BATCH_SIZE, "context": context, "tokenizer": tokenizer}
+    given = {"batch_size": BLOCKS, "context": context, "tokenizer": tokenizer}
     entries: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if steps is epochs is seconds is None:
         epochs = 1
@@ -58,9 +59,6 @@ def pretrain(
         data, model=model, steps=steps, epochs=epochs, seconds=seconds, seed=seed, threads=threads, workers=workers,
         task=objectives[objective], out=out, set=changed(entries, set),
     )  # fmt: skip
-
-
-BATCH_SIZE = 16
 
 
 def changed(entries: dict[str, Any], changes: Mapping[str, Any] | Sequence[str]) -> Mapping[str, Any] | Sequence[str]:

@@ -64,16 +64,20 @@ def train(
     """
     from shlex import quote
 
-    from triarch.core.errors import Interrupted
-    from triarch.core.files import new_folder, only_one, write_text
+    from safetensors.torch import save
+
+    from triarch.core.errors import InputError, Interrupted
+    from triarch.core.files import new_folder, only_one, write_bytes, write_text
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
     from triarch.data.asked import names
     from triarch.data.dataset import prepare
     from triarch.measure.count import params
     from triarch.measure.statistics import score_interval
+    from triarch.ship.artifact import load
     from triarch.ship.deliver import Measured, deliver
     from triarch.tasks import registry as tasks
+    from triarch.training.adapt import adapter, merge, trained_params
     from triarch.training.evaluate import evaluate
     from triarch.training.recipe import to_yaml
     from triarch.training.session import Session
@@ -90,13 +94,20 @@ def train(
     out, recipe, resume = (Path(path) if path is not None else None for path in (out, recipe, resume))
     asked, place = _resumed(data, resume, given) if resume else _asked(data, given)
     with computing(asked.threads), progress("reading") as reading:
-        dataset = prepare(open_data(place, asked, reading.update), asked.tokenizer, report=reading.update)
+        base = load(asked.begin) if asked.begin else None
+        fitted = None if base is None else base.preprocessor
+        source = open_data(place, asked, reading.update, fitted)
+        if base is not None and source.modality != base.config.spec.modality:
+            holds = base.config.spec.modality
+            raise InputError(f"{source.name} holds {source.modality}, {asked.begin} was trained on {holds}")
+        dataset = prepare(source, asked.tokenizer, fitted, reading.update, learned=True)
         learned = tasks.find(asked.task, dataset.spec) if asked.task else tasks.infer(dataset.spec)
         asked, dataset = resolve(asked, dataset), dataset.folded(asked.fold)
         if "threads" not in asked.model_fields_set:
             asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
     with computing(asked.threads, asked.seed, flush_denormals=True):
-        trainer = start(asked, dataset, learned)
+        trainer = start(asked, dataset, learned, None if base is None else base.weights())
+        changing = trained_params(trainer.model)
         stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
 
@@ -109,6 +120,9 @@ def train(
                 session.resume()
             if not session.train():
                 raise Interrupted(f"triarch train --resume {quote(str(folder))}")
+            if asked.adapt.method == "lora":
+                write_bytes(folder / "run" / "adapter.safetensors", save(adapter(trainer.result)))
+            merge(trainer.result)
             metric, result, done = learned.primary, scores(), finished(trainer)
             values = result.metrics[metric.name]
             outcome = Training(
@@ -124,9 +138,11 @@ def train(
                 seed=asked.seed,
                 threads=asked.threads,
                 artifact=str(folder),
+                trained_params=None if base is None else changing,
             )
             write_text(folder / "run" / "recipe.yaml", to_yaml(done))
-            measured = Measured(outcome.score, outcome.interval, outcome.n, outcome.split)
+            origin = Path(asked.begin).name if asked.begin else None
+            measured = Measured(outcome.score, outcome.interval, outcome.n, outcome.split, origin=origin)
             deliver(folder, asked.model, trainer.result, asked.settings, learned, dataset, measured, to_yaml(done))
     return outcome
 

@@ -17,9 +17,17 @@ def verify(artifact: str | Path) -> Verification:
     """
     import numpy as np
 
-    from triarch.ship.artifact import golden, load
+    from triarch.core.errors import InputError
+    from triarch.ship.artifact import golden
+    from triarch.ship.open import load
+    from triarch.ship.transformers import is_foreign
 
     loaded = load(artifact)
+    if is_foreign(Path(artifact)):
+        raise InputError(
+            f"{artifact} is a folder of Transformers, which keeps no answers to verify; it can be opened",
+            "score it on text: triarch evaluate DIR TEXTS",
+        )
     inputs, expected = golden(Path(artifact))
     answers = loaded.answers(inputs)
     same_shape = answers.shape == expected.shape

@@ -112,7 +112,7 @@ class TCN(Backbone):
             inputs += after
         return values, TCNState(state.position + steps, inputs)
 
-    def start(self, batch_size: int, device: torch.device | str = "cpu") -> TCNState:
+    def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> TCNState:
         """Zeros."""
         if not self.causal:
             super().start(batch_size, device)

@@ -75,7 +75,7 @@ class Griffin(Backbone):
         values, state = self.blocks(self.embed(x), mask, state)
         return Features(values, mask, "sequence", last(values, mask)), state
 
-    def start(self, batch_size: int, device: torch.device | str = "cpu") -> BlockState:
+    def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> BlockState:
         """Zeros and empty windows."""
         return self.blocks.start(batch_size, device)
 

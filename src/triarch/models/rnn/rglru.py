@@ -78,7 +78,7 @@ class Hawk(Backbone):
         pooled = (last if self.directions == 1 else both_ends)(values, mask)
         return Features(values, mask, "sequence", pooled), state
 
-    def start(self, batch_size: int, device: torch.device | str = "cpu") -> BlockState:
+    def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> BlockState:
         """Zeros."""
         if self.directions == 2:
             super().start(batch_size, device)

@@ -54,7 +54,7 @@ class RNN(Backbone):
         values, summary, state = self.layers(self.embed(x), mask, state)
         return Features(values, mask, "sequence", summary), state
 
-    def start(self, batch_size: int, device: torch.device | str = "cpu") -> RecurrentState:
+    def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> RecurrentState:
         """A hidden state of zeros."""
         if self.layers.directions == 2:
             super().start(batch_size, device)

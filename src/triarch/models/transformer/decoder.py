@@ -25,23 +25,28 @@ from triarch.layers.embed import Embed
 from triarch.layers.feed import MLP, SwiGLU
 from triarch.layers.geometry import ImageOrder
 from triarch.layers.norm import RMSNorm
-from triarch.layers.pool import last, lengths
-from triarch.layers.position import AddPosition, Position
+from triarch.layers.pool import last
+from triarch.layers.position import UNSCALED, AddPosition, Position, Rotary
 from triarch.layers.sight import Sight, View
 from triarch.models.registry import Architecture
 
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `decoder`; hidden_dim is the width inside the feed-forward part, num_kv_heads None is num_heads."""
+    """Settings of `decoder`; hidden_dim is the width inside the feed-forward part, num_kv_heads None is num_heads,
+    head_dim None is dim / num_heads, and eps None what the norm has.
+    """
 
     dim: int = 32
     depth: int = 2
     num_heads: int = 2
     num_kv_heads: int | None = None
+    head_dim: int | None = None
     hidden_dim: int = 96
     position: Position = "rotary"
+    rotary: Rotary = UNSCALED
     norm: Literal["rms", "layer"] = "rms"
+    eps: float | None = None
     feed: Literal["swiglu", "gelu"] = "swiglu"
     bias: Bias = "none"
     window: int | None = None
@@ -55,7 +60,9 @@ class Block(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.attention_norm = _norm(config)
-        self.attention = SelfAttention(config.dim, config.num_heads, num_kv_heads=config.num_kv_heads, bias=config.bias)
+        self.attention = SelfAttention(
+            config.dim, config.num_heads, config.head_dim, num_kv_heads=config.num_kv_heads, bias=config.bias
+        )
         self.feed_norm = _norm(config)
         biased = config.bias == "all"
         self.feed: nn.Module = (
@@ -77,7 +84,8 @@ class Decoder(Backbone):
 
     def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
-        self.sight = Sight(True, config.position, config.num_heads, config.dim // config.num_heads, config.window)
+        head_dim = config.head_dim or config.dim // config.num_heads
+        self.sight = Sight(True, config.position, config.num_heads, head_dim, config.window, config.rotary)
         self.num_kv_heads = config.num_kv_heads or config.num_heads
         self.embed = Embed(spec, config.dim, image=config.image)
         self.position = AddPosition(config.position, config.dim, self.embed.max_len)
@@ -95,27 +103,32 @@ class Decoder(Backbone):
     ) -> tuple[Features, State | None]:
         """(B T), (B T C) or (B C Y X) → values (B T D)."""
         values = self.embed(x)
-        places = torch.arange(values.shape[1], device=values.device)
+        width = values.shape[1]
         before = state if isinstance(state, AttentionState) else None
-        if before is not None:
-            places = before.position[:, None] + places
+        places = torch.arange(width, device=values.device) if before is None else before.places(width)
         values = self.dropout(self.position(values, places, mask))
-        view = self.sight(mask, places, None if before is None else before.held)
+        slots = None if before is None else before.slots(width, mask)
+        view = self.sight(mask, places, slots)
         caches = []
         for number, block in enumerate(self.blocks):
             values, cache = block(values, view, None if before is None else before.caches[number])
             caches.append(cache)
         values = self.norm(values)
-        after = None if before is None else before.after(lengths(values, mask), caches)
+        after = None if before is None or slots is None else before.after(slots, caches)
         return Features(values, mask, "sequence", last(values, mask)), after
 
-    def start(self, batch_size: int, device: torch.device | str = "cpu") -> AttentionState:
+    def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> AttentionState:
         """An empty cache."""
-        return AttentionState.start(batch_size, len(self.blocks), self.num_kv_heads, self.sight.head_dim, device)
+        sight = self.sight
+        return AttentionState.start(
+            batch_size, len(self.blocks), self.num_kv_heads, sight.head_dim, device, capacity, sight.window
+        )
 
 
 def _norm(config: Config) -> nn.Module:
-    return RMSNorm(config.dim, eps=1e-6) if config.norm == "rms" else nn.LayerNorm(config.dim)
+    if config.norm == "rms":
+        return RMSNorm(config.dim, eps=config.eps or 1e-6)
+    return nn.LayerNorm(config.dim, eps=config.eps or 1e-5)
 
 
 ARCHITECTURE = Architecture(

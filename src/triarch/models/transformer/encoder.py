@@ -24,7 +24,7 @@ from triarch.layers.backbone import Backbone
 from triarch.layers.embed import Embed
 from triarch.layers.feed import MLP
 from triarch.layers.geometry import ImageOrder
-from triarch.layers.pool import last, lengths, mean
+from triarch.layers.pool import last, mean
 from triarch.layers.position import AddPosition, Position
 from triarch.layers.sight import Sight, View
 from triarch.models.registry import Architecture
@@ -35,7 +35,8 @@ class Config:
     """Settings of `encoder`; hidden_dim is the width inside the feed-forward part.
 
     BERT (Devlin et al. 2018, arXiv 1810.04805) has learned positions, no `norm_first`, and `embed_norm`: its input is
-    normalised too. Dropout acts on the residual paths only: on attention's weights it would cost the fast kernels.
+    normalised too. Its `kinds` tell the texts of a pair apart; what is read here is of the first kind. Dropout acts on
+    the residual paths only: on attention's weights it would cost the fast kernels.
     """
 
     dim: int = 32
@@ -47,6 +48,8 @@ class Config:
     causal: bool = False
     norm_first: bool = True
     embed_norm: bool = False
+    eps: float = 1e-5
+    kinds: int = 0
     image: ImageOrder = "patches"
     dropout: float = 0.1
 
@@ -57,9 +60,9 @@ class Block(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.norm_first = config.norm_first
-        self.attention_norm = nn.LayerNorm(config.dim)
+        self.attention_norm = nn.LayerNorm(config.dim, eps=config.eps)
         self.attention = SelfAttention(config.dim, config.num_heads)
-        self.feed_norm = nn.LayerNorm(config.dim)
+        self.feed_norm = nn.LayerNorm(config.dim, eps=config.eps)
         self.feed = MLP(config.dim, config.hidden_dim)
         self.dropout = nn.Dropout(config.dropout)
 
@@ -89,10 +92,11 @@ class Encoder(Backbone):
         self.embed = Embed(spec, config.dim, image=config.image)
         self.class_token = nn.Parameter(torch.zeros(config.dim)) if config.pool == "class" else None
         self.position = AddPosition(config.position, config.dim, self.embed.max_len + (self.class_token is not None))
-        self.embed_norm = nn.LayerNorm(config.dim) if config.embed_norm else nn.Identity()
+        self.kinds = nn.Parameter(0.02 * torch.randn(config.kinds, config.dim)) if config.kinds else None
+        self.embed_norm = nn.LayerNorm(config.dim, eps=config.eps) if config.embed_norm else nn.Identity()
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
-        self.norm = nn.LayerNorm(config.dim) if config.norm_first else nn.Identity()
+        self.norm = nn.LayerNorm(config.dim, eps=config.eps) if config.norm_first else nn.Identity()
         self.shape = FeatureShape("sequence", config.dim, self.embed.stride, config.dim)
 
     def forward(
@@ -112,7 +116,7 @@ class Encoder(Backbone):
             values = torch.cat((self.class_token.expand(len(values), 1, -1), values), dim=1)
             seen = None if mask is None else F.pad(mask, (1, 0), value=True)
         places = torch.arange(values.shape[1], device=values.device)
-        values = self.dropout(self.embed_norm(self.position(values, places, seen)))
+        values = self._enter(values, places, seen)
         view = self.sight(seen, places)
         for block in self.blocks:
             values, _ = block(values, view)
@@ -121,21 +125,28 @@ class Encoder(Backbone):
             return Features(values[:, 1:], mask, "sequence", values[:, 0]), None
         return Features(values, mask, "sequence", (last if self.causal else mean)(values, mask)), None
 
+    def _enter(self, values: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
+        """What the first block gets, (B T D)."""
+        placed = self.position(values if self.kinds is None else values + self.kinds[0], places, mask)
+        entered: Tensor = self.dropout(self.embed_norm(placed))
+        return entered
+
     def _chunk(self, values: Tensor, mask: Tensor | None, state: AttentionState) -> tuple[Tensor, AttentionState]:
-        places = state.position[:, None] + torch.arange(values.shape[1], device=values.device)
-        values = self.dropout(self.embed_norm(self.position(values, places, mask)))
-        view = self.sight(mask, places, state.held)
+        places, slots = state.places(values.shape[1]), state.slots(values.shape[1], mask)
+        values = self._enter(values, places, mask)
+        view = self.sight(mask, places, slots)
         caches = []
         for block, cache in zip(self.blocks, state.caches):
             values, cache = block(values, view, cache)
             caches.append(cache)
-        return self.norm(values), state.after(lengths(values, mask), caches)
+        return self.norm(values), state.after(slots, caches)
 
-    def start(self, batch_size: int, device: torch.device | str = "cpu") -> AttentionState:
+    def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> AttentionState:
         """An empty cache."""
         if not self.causal:
             super().start(batch_size, device)
-        return AttentionState.start(batch_size, len(self.blocks), self.sight.num_heads, self.sight.head_dim, device)
+        sight = self.sight
+        return AttentionState.start(batch_size, len(self.blocks), sight.num_heads, sight.head_dim, device, capacity)
 
 
 ARCHITECTURE = Architecture(

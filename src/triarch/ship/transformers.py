@@ -1,0 +1,273 @@
+"""Folders in the layouts of Transformers, opened as an artifact and written from one, without Transformers itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
+from torch import Tensor, nn
+
+from triarch.core.errors import InputError, near
+from triarch.core.files import whole_folder, write_json, write_text
+from triarch.core.spec import Spec, Target
+from triarch.data.preprocess import Preprocessor, Settings
+from triarch.data.tokens import END, MASK, PAD, UNKNOWN, special
+from triarch.layers.backbone import Backbone
+from triarch.model import build, needed
+from triarch.models import registry
+from triarch.ship.artifact import CONFIG, TOKENIZER, Artifact, new_config
+from triarch.ship.layouts.fields import Fields
+from triarch.ship.layouts.layout import Layout, Shape, Told
+from triarch.ship.layouts.registry import LAYOUTS, of_kind
+from triarch.ship.shards import Tensors, read_json, write_shards
+from triarch.tasks import registry as tasks
+
+SHARD = 5_000_000_000
+ROLES = {
+    "pad_token": PAD, "unk_token": UNKNOWN, "bos_token": END, "eos_token": END, "mask_token": MASK,
+    "cls_token": "[CLS]", "sep_token": "[SEP]",
+}  # fmt: skip
+
+
+def is_foreign(folder: Path) -> bool:
+    """Whether a folder is in a layout of Transformers: its config.json names a `model_type`."""
+    try:
+        return (folder / CONFIG).is_file() and "model_type" in read_json(folder / CONFIG)
+    except InputError:
+        return False
+
+
+def read(folder: Path) -> Artifact:
+    """Open a folder of Transformers.
+
+    Raises:
+        InputError: its model is not known here or would compute otherwise, or files are missing or do not fit together.
+    """
+    layout, told = _told(folder)
+    if told.task is None:
+        raise InputError(
+            f"{folder} holds a {layout.name} without the head that scores tokens",
+            f"give the folder of a model with one: {', '.join(name for name, task in layout.classes.items() if task)}",
+        )
+    spec = _spec(folder, told)
+    preprocessor = _preprocessor(folder, spec)
+    if preprocessor.tokenizer is not None:
+        known = preprocessor.tokenizer
+        target = replace(spec.target, special=special(known), mask=known.token_to_id(MASK))
+        spec = replace(spec, target=target)
+    task = tasks.find(told.task, spec if preprocessor.tokenizer else None)
+    with Tensors(folder) as tensors:
+        _check_depth(folder, told, tensors)
+        with torch.device("meta"):
+            model = build(told.architecture, _smallest(told), task, spec, told.settings)
+        _fill(folder, layout, told, spec, tensors, model, "")
+    config = new_config(told.architecture, _smallest(told), dict(told.settings), task, spec)
+    return Artifact(config, model.arrange().eval(), task, preprocessor)
+
+
+def read_backbone(folder: Path) -> tuple[Backbone, Spec]:
+    """The backbone of a folder of Transformers, with or without a head.
+
+    Raises:
+        InputError: as `read`.
+    """
+    layout, told = _told(folder)
+    spec = _spec(folder, told)
+    with Tensors(folder) as tensors:
+        _check_depth(folder, told, tensors)
+        found = registry.find(told.architecture)
+        with torch.device("meta"):
+            backbone = found.backbone(found.configure(_smallest(told), told.settings), spec)
+        _fill(folder, layout, told, spec, tensors, backbone, "backbone.")
+    return backbone.eval(), spec
+
+
+def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
+    """Write an artifact as a folder that Transformers opens; it appears whole or not at all.
+
+    Args:
+        folder: missing, or empty.
+        most: bytes of a file of weights; a larger model gets several.
+
+    Raises:
+        InputError: no layout fits the model, or something is in the folder.
+    """
+    layout, fields = _fitting(artifact)
+    spec, tokenizer = artifact.config.spec, artifact.preprocessor.tokenizer
+    ours = artifact.weights()
+    pairs = layout.pairs(_config(artifact), spec, True)
+    roles = {role: token for role, token in ROLES.items() if tokenizer and tokenizer.token_to_id(token) is not None}
+    ids = {f"{role}_id": tokenizer.token_to_id(roles[role]) if tokenizer and role in roles else None
+           for role in ("bos_token", "eos_token", "pad_token")}  # fmt: skip
+    with whole_folder(folder) as made:
+        write_json(made / CONFIG, {**fields, **ids, "dtype": "float32", "torch_dtype": "float32"})
+        write_shards(
+            made, [pair.their_shapes(ours) for pair in pairs], lambda number: pairs[number].to_theirs(ours), most
+        )
+        if tokenizer is not None:
+            write_text(made / TOKENIZER, _begun(tokenizer).to_str())
+            about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.max_len}
+            write_json(made / "tokenizer_config.json", {**about, **roles})
+    return folder
+
+
+def _begun(tokenizer: Tokenizer) -> Tokenizer:
+    """One that begins a text with [END], as `encode` does for ours."""
+    end = tokenizer.token_to_id(END)
+    if end is None or tokenizer.post_processor is not None:
+        return tokenizer
+    begun = Tokenizer.from_str(tokenizer.to_str())
+    begun.post_processor = TemplateProcessing(f"{END} $A", f"{END} $A {END} $B:1", [(END, end)])
+    return begun
+
+
+def layout_of(artifact: Artifact) -> str:
+    """The name of the layout that `write` writes an artifact in.
+
+    Raises:
+        InputError: there is none.
+    """
+    return str(_fitting(artifact)[1]["model_type"])
+
+
+def _told(folder: Path) -> tuple[Layout, Told]:
+    """What its config tells, and the task of a folder whose head is its embedding, where that alone was saved."""
+    where = folder / CONFIG
+    fields = Fields(read_json(where), str(where))
+    kind = fields.raw("model_type")
+    layout = of_kind(str(kind))
+    if layout is None:
+        known = [kind for layout in LAYOUTS for kind in layout.kinds]
+        raise fields.fault("model_type", near(str(kind), known))
+    named = fields.raw("architectures") or [next(name for name, task in layout.classes.items() if task)]
+    if not isinstance(named, list) or len(named) != 1 or named[0] not in layout.classes:
+        raise fields.fault("architectures", f"triarch reads {', '.join(layout.classes)}")
+    task = layout.classes[named[0]]
+    told = layout.read(fields, task)
+    if task is None and layout.task == "language-model" and told.logits.tied:
+        told = replace(told, task=layout.task)
+    return layout, told
+
+
+def _spec(folder: Path, told: Told) -> Spec:
+    target = Target("token", logits=told.logits)
+    return Spec(folder.resolve().name, "text", (told.context,), target, ragged=True, vocab_size=told.vocab_size)
+
+
+def _smallest(told: Told) -> str:
+    return next(iter(registry.find(told.architecture).sizes))
+
+
+def _check_depth(folder: Path, told: Told, tensors: Tensors) -> None:
+    """A model is built only as deep as its file can fill."""
+    if told.layers > len(tensors.shapes):
+        raise InputError(
+            f"{folder / CONFIG} tells of {told.layers:,} layers, the weights are {len(tensors.shapes):,} tensors",
+            "fetch the folder again",
+        )
+
+
+def _fill(
+    folder: Path, layout: Layout, told: Told, spec: Spec, tensors: Tensors, module: nn.Module, prefix: str
+) -> None:
+    """Give `module`, which is on the meta device, the tensors of the folder, once all shapes are seen to fit.
+
+    Args:
+        prefix: what the names of its tensors lack to be those of a model.
+    """
+    ours = {prefix + name: value for name, value in module.state_dict().items()}
+    config = registry.find(told.architecture).configure(_smallest(told), told.settings)
+    pairs = layout.pairs(config, spec, not prefix)
+    named = _named(layout, tensors.shapes)
+    expected = {name: shape for pair in pairs for name, shape in pair.their_shapes(ours).items()}
+    _check(folder, layout, expected, {name: tensors.shapes[stored] for name, stored in named.items()}, bool(prefix))
+    made: dict[str, Tensor] = {}
+    for pair in pairs:
+        made |= pair.to_ours(lambda name: tensors.read(named[name]), ours)
+    module.load_state_dict({name.removeprefix(prefix): value for name, value in made.items()}, assign=True)
+
+
+def _named(layout: Layout, stored: Mapping[str, Shape]) -> dict[str, str]:
+    """Names as the layout has them → as they are stored."""
+    whole = any(name.startswith(layout.prefix) for name in stored)
+    heads = ("lm_head.", "cls.")
+    named = {}
+    for name in stored:
+        current = name if whole or name.startswith(heads) else layout.prefix + name
+        for old, new in layout.aliases.items():
+            current = current.removesuffix(old) + new if current.endswith(old) else current
+        if not any(re.fullmatch(pattern, current) for pattern in layout.ignored):
+            named[current] = name
+    return named
+
+
+def _check(
+    folder: Path, layout: Layout, expected: Mapping[str, Shape], found: Mapping[str, Shape], headless: bool
+) -> None:
+    for name, shape in expected.items():
+        if name not in found:
+            raise InputError(f"{folder}: there is no tensor {name}", "fetch the whole folder")
+        if found[name] != shape:
+            raise InputError(
+                f"{folder}: {name} has shape {found[name]}, by {CONFIG} it is {shape}", "fetch the folder again"
+            )
+    tied = ("lm_head.weight", "cls.predictions.decoder.weight")
+    spare = sorted(name for name in set(found) - set(expected) if name not in tied)
+    if headless:
+        spare = [name for name in spare if name.startswith(layout.prefix)]
+    if spare:
+        raise InputError(
+            f"{folder}: {layout.name} has no place for the tensor {spare[0]}", "triarch would answer otherwise; use a"
+            " model without it, or Transformers itself",
+        )  # fmt: skip
+
+
+def _preprocessor(folder: Path, spec: Spec) -> Preprocessor:
+    """With the folder's tokenizer, where it has one in tokenizer.json."""
+    path, tokenizer = folder / TOKENIZER, None
+    if path.is_file():
+        try:
+            tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+        except Exception as error:  # the library raises nothing narrower
+            raise InputError(f"{path} cannot be read: {error}", "fetch it again") from error
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        if tokenizer.get_vocab_size() > spec.vocab_size:
+            raise InputError(
+                f"{path} has {tokenizer.get_vocab_size():,} tokens, the model {spec.vocab_size:,}",
+                "give the tokenizer that the model was trained with",
+            )
+    return Preprocessor(Settings("text", spec.shape), tokenizer)
+
+
+def _config(artifact: Artifact) -> Any:
+    found = registry.find(artifact.config.architecture)
+    return found.configure(artifact.config.size, {**needed(found, artifact.task), **artifact.config.settings})
+
+
+def _fitting(artifact: Artifact) -> tuple[Layout, dict[str, Any]]:
+    """The layout that the artifact has a counterpart in, and its fields.
+
+    Raises:
+        InputError: there is none; why, and what there is.
+    """
+    own, task = artifact.config.architecture, artifact.task.name
+    reasons = []
+    for layout in LAYOUTS:
+        if own in layout.architectures and task == layout.task:
+            try:
+                return layout, layout.write(_config(artifact), artifact.config.spec)
+            except ValueError as error:
+                reasons.append(f"{layout.name}: {error}")
+    known = sorted({f"{name} for {layout.task}" for layout in LAYOUTS for name in layout.architectures})
+    told = f": {'; '.join(reasons)}" if reasons else ""
+    raise InputError(
+        f"{artifact.config.model} for {task} has no counterpart among the layouts of Transformers{told}",
+        f"those that have one: {', '.join(known)}",
+    )

@@ -1,0 +1,186 @@
+"""`triarch generate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from triarch.core.results import Writing
+
+if TYPE_CHECKING:
+    from triarch.generation.settings import Settings
+    from triarch.generation.stream import Event
+    from triarch.ship.writer import Writer
+
+AT_ONCE = 32
+MOST_PROMPTS = 100_000
+
+
+def generate(
+    artifact: str | Path, *, prompt: str | None = None, prompts: Path | None = None, max_tokens: int = 128,
+    temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+    repetition_penalty: float = 1.0, beams: int = 1, length_penalty: float = 1.0, stop: Sequence[str] = (),
+    seed: int = 0, draft: str | None = None, logprobs: bool = False, threads: int | None = None,
+) -> Writing:  # fmt: skip
+    """Go on with a text.
+
+    Args:
+        artifact: folder of a causal language model.
+        prompt: the text to go on with; empty: a new one is begun.
+        prompts: a file of prompts instead: a line each; or .jsonl, a line each with a string, or with an object that
+            has `prompt` and may have `seed`.
+        max_tokens: make at most so many tokens.
+        temperature: below 1 draws are surer, above wilder; 0 takes the most probable token always.
+        top_k: draw from so many of the most probable tokens only.
+        top_p: draw from the most probable tokens that together reach this probability only.
+        min_p: draw only from tokens at least this part as probable as the most probable one.
+        repetition_penalty: above 1, tokens that are there already become less probable.
+        beams: search for the most probable text with so many beginnings side by side, in place of drawing.
+        length_penalty: with beams; above 0 favours longer texts.
+        stop: end the text before this string; may be given several times.
+        seed: of what is drawn; each text depends on its own seed alone, never on the others of a file.
+        draft: a smaller artifact with the same tokenizer that runs ahead; the texts are distributed as without it.
+        logprobs: tell the log-probability of each token.
+        threads: threads inside an operation; all cores if not given.
+    """
+    from time import perf_counter
+
+    from triarch.core.results import Written
+
+    asked = _asked(prompt, prompts, seed)
+    shaped = _settings(
+        max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, beams, length_penalty, stop, logprobs
+    )
+    writers = _writers(artifact, draft)
+    made: list[Written] = []
+    for start in range(0, len(asked), AT_ONCE):
+        batch = asked[start : start + AT_ONCE]
+        texts = ["" for _ in batch]
+        ids: list[list[int]] = [[] for _ in batch]
+        told: list[list[float]] = [[] for _ in batch]
+        seconds, reasons, began = [0.0] * len(batch), [""] * len(batch), perf_counter()
+        for event in _events(writers, batch, shaped, threads):
+            texts[event.text] += event.piece
+            ids[event.text] += [] if event.token is None else [event.token]
+            told[event.text] += [] if event.logprob is None else [event.logprob]
+            reasons[event.text], seconds[event.text] = event.reason, perf_counter() - began
+        made += [
+            Written(text, len(tokens), len(tokens) / max(time, 1e-9), reason, one, tokens, known if logprobs else None)
+            for (one, _), text, tokens, time, reason, known in zip(batch, texts, ids, seconds, reasons, told)
+        ]
+    return Writing(str(artifact), made, alone=prompts is None)
+
+
+def stream(
+    artifact: str | Path, *, prompt: str | None = None, prompts: Path | None = None, max_tokens: int = 128,
+    temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
+    repetition_penalty: float = 1.0, beams: int = 1, length_penalty: float = 1.0, stop: Sequence[str] = (),
+    seed: int = 0, draft: str | None = None, logprobs: bool = False, threads: int | None = None,
+) -> Iterator[str]:  # fmt: skip
+    """The text of `generate` as it comes; of several prompts one after the other, each after a line with its number."""
+    asked = _asked(prompt, prompts, seed)
+    shaped = _settings(
+        max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, beams, length_penalty, stop, logprobs
+    )
+    writers = _writers(artifact, draft)
+    for start in range(0, len(asked), AT_ONCE):
+        batch = asked[start : start + AT_ONCE]
+        waiting, done, turn = ["" for _ in batch], [False for _ in batch], 0
+        for event in _events(writers, batch, shaped, threads):
+            waiting[event.text] += event.piece
+            done[event.text] = bool(event.reason)
+            while turn < len(batch) and (waiting[turn] or done[turn]):
+                if waiting[turn]:
+                    yield waiting[turn]
+                    waiting[turn] = ""
+                if not done[turn]:
+                    break
+                turn += 1
+                yield "\n" if prompts is None else f"\n--- {start + turn} of {len(asked)}\n"
+
+
+def _writers(artifact: str | Path, draft: str | None) -> tuple[Writer, Writer | None]:
+    """The model, and the one that runs ahead."""
+    from triarch.core.errors import InputError
+    from triarch.ship.artifact import load
+    from triarch.ship.writer import Writer
+
+    writer = Writer(load(artifact))
+    ahead = None if draft is None else Writer(load(draft))
+    if ahead is not None and ahead.tokenizer.to_str() != writer.tokenizer.to_str():
+        raise InputError(f"{draft} has another tokenizer than {artifact}", "train the draft with the model's tokenizer")
+    return writer, ahead
+
+
+def _events(
+    writers: tuple[Writer, Writer | None], batch: list[tuple[str, int]], settings: Settings, threads: int | None
+) -> Iterator[Event]:
+    """What the generator makes of a batch of prompts and their seeds."""
+    from dataclasses import replace
+
+    from triarch.core.machine import computing, cores
+    from triarch.generation.stream import stream as generated
+
+    writer, ahead = writers
+    with computing(threads or cores()):
+        yield from generated(
+            writer.network,
+            [writer.read(text) for text, _ in batch],
+            replace(settings, end=writer.end, banned=writer.banned),
+            seeds=[seed for _, seed in batch],
+            decode=writer.decode,
+            draft=None if ahead is None else ahead.network,
+        )
+
+
+def _settings(
+    max_tokens: int, temperature: float, top_k: int | None, top_p: float | None, min_p: float | None,
+    repetition_penalty: float, beams: int, length_penalty: float, stop: Sequence[str], logprobs: bool,
+) -> Settings:  # fmt: skip
+    from triarch.generation.settings import Settings
+
+    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    return Settings(
+        max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, beams, length_penalty, stops,
+        logprobs=logprobs,
+    )  # fmt: skip
+
+
+def _asked(prompt: str | None, prompts: Path | None, seed: int) -> list[tuple[str, int]]:
+    """The prompts, each with its seed."""
+    import json
+
+    from triarch.core.errors import InputError
+
+    if (prompt is None) == (prompts is None):
+        raise InputError("one of --prompt and --prompts is wanted", 'triarch generate ARTIFACT --prompt "Once"')
+    if not 0 <= seed < 1 << 63:
+        raise InputError(f"--seed {seed} is out of bounds", "write a whole number, 0 or more")
+    if prompts is None:
+        return [(prompt or "", seed)]
+    try:
+        lines = Path(prompts).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{prompts} cannot be read: {error}", "give a text file in UTF-8") from error
+    asked: list[tuple[str, int]] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        if Path(prompts).suffix != ".jsonl":
+            asked.append((line, seed))
+            continue
+        try:
+            given = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{prompts}, line {number} is no JSON: {error}", "mend the line") from error
+        entry = {"prompt": given} if isinstance(given, str) else given
+        if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str) or entry.keys() - {"prompt", "seed"}:
+            raise InputError(f"{prompts}, line {number} has no prompt", 'write "text" or {"prompt": "text", "seed": 1}')
+        own = entry.get("seed", seed)
+        if not isinstance(own, int) or isinstance(own, bool) or not 0 <= own < 1 << 63:
+            raise InputError(f"{prompts}, line {number}: the seed {own!r} is no whole number from 0", "mend it")
+        asked.append((entry["prompt"], own))
+    if not 0 < len(asked) <= MOST_PROMPTS:
+        raise InputError(f"{prompts} has {len(asked):,} prompts; 1 to {MOST_PROMPTS:,} are wanted", "a line for each")
+    return asked
