@@ -89,7 +89,7 @@ class Pair(Model):
 
     def begin(self, context: Features) -> State:
         """The state of the backbone that writes, before the first token, [END]: what it reads is in it."""
-        state = self.backbone.start(len(context.values), context.values.device)
+        state = self.backbone.start(len(context.values), context.values.device, self.most)
         return replace(state, context=self.backbone.read(context))
 
     @torch.no_grad()
