@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 from tokenizers import Tokenizer, decoders, models
 
 from triarch.data.tokenizer_file import read_tokenizer
-from triarch.data.tokens import PAD, UNKNOWN, Kind, fit_tokenizer, marked
+from triarch.data.tokens import PAD, UNKNOWN, fit_tokenizer, marked
 
+KINDS = ("characters", "bytes", "bpe")
 MOST_CHARACTERS = 4_096
 
 
@@ -25,7 +25,7 @@ def fit(kind: str, texts: Sequence[str]) -> Tokenizer:
     Raises:
         InputError: there is no such file, or it is none.
     """
-    if kind not in get_args(Kind):
+    if kind not in KINDS:
         return read_tokenizer(Path(kind))[0]
     return marked(_characters(texts) if kind == "characters" else fit_tokenizer(kind, texts))
 
