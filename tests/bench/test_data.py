@@ -29,7 +29,7 @@ def read(path):
 def test_every_set_says_what_it_is():
     for name, one in data.SETS.items():
         assert re.fullmatch(r"[a-z0-9-]+", name)
-        assert one.place.removesuffix(".csv") == name
+        assert one.place.removesuffix(".csv").removesuffix(".npz") == name
         assert one.licence
         assert one.what
         if isinstance(one.source, str):

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models
 from triarch.data.tokenizer_file import read_tokenizer
 from triarch.data.tokens import PAD, UNKNOWN, fit_tokenizer, marked
 
-KINDS = ("bpe", "bytes", "characters")
+KINDS = ("characters", "bytes", "bpe")
 MOST_CHARACTERS = 4_096
 
 

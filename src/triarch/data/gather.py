@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -22,7 +22,7 @@ from triarch.core.errors import InputError
 from triarch.core.files import only_one, write_json, write_text
 from triarch.core.progress import Report, silent
 from triarch.data.cache import cache_folder, stamp
-from triarch.data.corpus_tokens import fit
+from triarch.data.corpus_tokens import KINDS, fit
 from triarch.data.dealing import Dealt, deal
 from triarch.data.encoder import shard_type
 from triarch.data.known import SPLITS
@@ -33,7 +33,7 @@ from triarch.data.portions import Plan, survey
 from triarch.data.records import NAMED, RECORD, each
 from triarch.data.shards import OUT, Shards
 from triarch.data.tokenizer_file import read_tokenizer
-from triarch.data.tokens import BPE_SAMPLE, Kind, end_of
+from triarch.data.tokens import BPE_SAMPLE, end_of
 
 VERSION = 1
 SUMMARY, SIGNATURES = "removed.json", "signatures"
@@ -86,7 +86,7 @@ def gather(
     foreign: tuple[Tokenizer, list[str]] | None = None
     if isinstance(tokenizer, Tokenizer):
         foreign = tokenizer, []
-    elif tokenizer not in get_args(Kind):
+    elif tokenizer not in KINDS:
         foreign = read_tokenizer(Path(tokenizer))
     folder = _folder(place, column, plan)
     count = processes or usual_processes()

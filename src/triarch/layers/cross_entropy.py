@@ -77,10 +77,10 @@ class _MeanNats(torch.autograd.Function):
                 torch.addmm(of_table, made.T, part * weight, out=of_table)
             if of_bias is not None:
                 torch.addmv(of_bias, made.T, weight[:, 0], out=of_bias)
-        ctx.save_for_backward(of_x, of_table, of_bias)
+        ctx.gradients = of_x, of_table, of_bias
         return mean
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return *(None if one is None else one * grad for one in ctx.saved_tensors), None
+        return *(None if one is None else one * grad for one in ctx.gradients), None
