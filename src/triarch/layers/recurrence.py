@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -114,6 +114,8 @@ class Recurrence(nn.Module):
     def _chunk(
         self, x: Tensor, mask: Tensor | None, state: RecurrentState, memory: Memory
     ) -> tuple[Tensor, Tensor, RecurrentState]:
+        if mask is None and x.shape[1] == 1:
+            return self._step(x, state, memory)
         steps = lengths(x, mask)
         hidden, cell = [], []
         for number, layer in enumerate(self.forwards):
@@ -133,6 +135,21 @@ class Recurrence(nn.Module):
                 cell.append(torch.where(idle, state.cell[number], c[0]))
         moved = RecurrentState(state.position + steps, tuple(hidden), tuple(cell))
         return x, hidden[-1], moved
+
+    def _step(self, x: Tensor, state: RecurrentState, memory: Memory) -> tuple[Tensor, Tensor, RecurrentState]:
+        """One step (B 1 in_dim): `nn.LSTM` would bring its weights into another order first, each time."""
+        hidden, cell = [], []
+        for number, layer in enumerate(self.forwards):
+            weights = cast(nn.RNNBase, layer).all_weights[0]
+            before = state.hidden[number]
+            if self.cell == "lstm":
+                made, kept = torch.lstm_cell(x[:, 0], (before, state.cell[number]), *weights)
+                cell.append(kept)
+            else:
+                made = (torch.gru_cell if self.cell == "gru" else torch.rnn_tanh_cell)(x[:, 0], before, *weights)
+            hidden.append(made)
+            x = self._attended(made[:, None], memory, number)
+        return x, hidden[-1], RecurrentState(state.position + 1, tuple(hidden), tuple(cell))
 
 
 def reverse(x: Tensor, mask: Tensor | None) -> Tensor:
