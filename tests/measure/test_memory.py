@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from triarch.core.spec import reference
+from triarch.core.spec import Spec, Target, reference
 from triarch.core.types import Batch
 from triarch.measure.count import weight_bytes
 from triarch.measure.kernels import lstm_reserve
@@ -16,6 +16,8 @@ from triarch.measure.weightless import like, weightless
 from triarch.model import build
 from triarch.models import registry
 from triarch.tasks.classify import Classify
+from triarch.tasks.language_model import LanguageModel
+from triarch.tasks.masked_model import MaskedModel
 
 ROWS, WORST, MEDIAN = 3, 0.2, 0.1
 TASK = Classify()
@@ -121,3 +123,23 @@ def test_peaks_of_every_architecture_are_foretold(size):
     every = [error for pair in found.values() for error in pair]
     assert max(every) <= WORST, {model: pair for model, pair in found.items() if max(pair) > WORST}
     assert median(every) <= MEDIAN
+
+
+@pytest.mark.parametrize(("name", "kind"), [("decoder", LanguageModel), ("encoder", MaskedModel)])
+def test_peaks_of_language_models_are_foretold(name, kind):
+    """Whose logits are never all there at once."""
+    vocabulary, rows, steps = 3000, 8, 64
+    spec = Spec("text", "text", (steps,), Target("token", special=(0, 1), mask=1), vocab_size=vocabulary)
+    task = kind(spec)
+    with torch.device("meta"):
+        empty = build(name, "nano", task, spec)
+
+    def peak(model, batch):
+        return training_peak(model.train(), lambda: task.loss(model(batch), batch), batch_bytes(batch))
+
+    with weightless(empty) as twin:
+        target = torch.zeros(rows, steps, dtype=torch.long)
+        told = peak(twin, Batch(torch.zeros(rows, steps, dtype=torch.long), None, target))
+    taken = peak(build(name, "nano", task, spec), task.prepare(Batch(torch.randint(2, vocabulary, (rows, steps + 1)))))
+    assert told == pytest.approx(taken, rel=0.05)
+    assert told < 3 * 4 * rows * steps * vocabulary

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from triarch.core.errors import InputError
 from triarch.core.spec import Spec, Target
-from triarch.core.types import Batch
+from triarch.core.types import NOTHING, Batch
 from triarch.data.corpus import from_documents
 from triarch.data.dataset import prepare
 from triarch.model import build
-from triarch.tasks.language_model import NOTHING, LanguageModel
+from triarch.tasks.language_model import LanguageModel
 from triarch.tasks.masked_model import MaskedModel
 from triarch.training.evaluate import evaluate
 
@@ -106,3 +108,31 @@ def test_masks_change_with_the_step_and_not_with_the_run(dataset) -> None:
 def test_a_tokenizer_without_mask_is_refused() -> None:
     with pytest.raises(InputError, match=r"no \[MASK\]"):
         MaskedModel(Spec("text", "text", (8,), Target("token"), vocab_size=12))
+
+
+@pytest.mark.parametrize("soft_cap", [None, 0.5])
+@pytest.mark.parametrize(("name", "kind"), [("decoder", LanguageModel), ("encoder", MaskedModel)])
+def test_the_loss_is_that_of_all_logits(name: str, kind: type, soft_cap: float | None, dataset) -> None:
+    """In training and not, of blocks of unequal length, and so are the gradients."""
+    torch.manual_seed(0)
+    task = kind(dataset.spec)
+    model = build(name, "nano", task, dataset.spec, {"dropout": 0.0})
+    model.head.vocabulary.soft_cap = soft_cap
+    real = torch.arange(33) < torch.tensor([[9], [2], [33]])
+    batch = task.prepare(replace(dataset.batch(np.arange(3)), mask=real))
+    logits = model(replace(batch, target=None))
+    each = F.cross_entropy(logits.transpose(1, 2), batch.target, ignore_index=NOTHING, reduction="none")
+    expected = each.sum() / batch.target.ne(NOTHING).sum()
+    found = task.loss(model(batch), batch)
+    assert found.item() == pytest.approx(expected.item(), abs=1e-6)
+    weights = list(model.parameters())
+    for one, other in zip(torch.autograd.grad(found, weights), torch.autograd.grad(expected, weights)):
+        assert (one - other).abs().max() <= 1e-6
+    output = model.eval()(batch)
+    assert task.loss(output, batch).item() == pytest.approx(expected.item(), abs=1e-6)
+    metrics = task.metrics(output, batch)
+    count = batch.target.ne(NOTHING).sum(dim=1)
+    assert torch.allclose(metrics["loss"], each.sum(dim=1) / count, atol=1e-6)
+    if kind is MaskedModel:
+        right = logits.argmax(dim=2).eq(batch.target).sum(dim=1)
+        assert torch.allclose(metrics["accuracy"], right / count)

@@ -37,6 +37,9 @@ def test_pretrain_evaluate_verify(texts: Path, tmp_path: Path, objective: str, m
     loaded = triarch.load(out)
     assert loaded.logits([[2, 3, 4]]).shape == (1, 3, loaded.config.spec.vocab_size)
     assert torch.isfinite(loaded.logits([[2, 3, 4]])).all()
+    told = triarch.describe(str(out), batch_size=2)
+    assert 0 < told.macs < told.training_macs
+    assert told.training_memory_bytes > told.peak_memory_bytes > 0
 
 
 def test_a_text_that_was_learned_takes_fewer_bits(texts: Path, tmp_path: Path) -> None:

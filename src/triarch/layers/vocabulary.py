@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from triarch.core.types import NOTHING
+from triarch.layers.cross_entropy import each_nats, mean_nats
 from triarch.layers.embed import Embed
 
 
@@ -40,7 +43,29 @@ class Vocabulary(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(… D) → (… V)."""
+        return self._scores(self.project(x))
+
+    def nats(self, x: Tensor, target: Tensor) -> Tensor:
+        """What `target` (B T), tokens or NOTHING, costs at the features `x` (B T D).
+
+        Returns:
+            In training the mean of the sought ones, a single value; else of each (B T 2) the cross-entropy, 0 where
+            nothing is sought, and 1 where the sought token has the greatest score.
+        """
+        flat, wanted = self.project(x).flatten(0, 1), target.flatten()
+        if self.training and self.soft_cap is None:
+            return mean_nats(flat, self._table, self.bias, wanted)
+        nats, found = each_nats(self._scores, flat, wanted)
+        if self.training:
+            return nats.sum() / wanted.ne(NOTHING).sum()
+        return torch.stack((nats, found.to(nats.dtype)), dim=-1).unflatten(0, target.shape)
+
+    @property
+    def _table(self) -> Tensor:
         table = self._tied[0] if self._tied else self.embedding
         assert isinstance(table, nn.Embedding)
-        logits = nn.functional.linear(self.project(x), table.weight, self.bias)
+        return table.weight
+
+    def _scores(self, x: Tensor) -> Tensor:
+        logits = nn.functional.linear(x, self._table, self.bias)
         return logits if self.soft_cap is None else self.soft_cap * (logits / self.soft_cap).tanh()

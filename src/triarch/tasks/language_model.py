@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from triarch.core.results import Metric
 from triarch.core.spec import Spec
@@ -26,6 +25,19 @@ class Head(nn.Module):
         """→ (B T V)."""
         logits: Tensor = self.vocabulary(features.values)
         return logits
+
+
+class Nats(Head):
+    """Logits, or where it is known what is sought, what that costs."""
+
+    def forward(self, features: Features, batch: Batch) -> Tensor:
+        """→ (B T V); with a target see `Vocabulary.nats`."""
+        if batch.target is None:
+            return super().forward(features, batch)
+        values, target, real = features.values, batch.target, batch.mask
+        if self.training and real is not None:
+            values, target = values[real][None], target[real][None]
+        return self.vocabulary.nats(values, target)
 
 
 class LanguageModel:
@@ -58,12 +70,11 @@ class LanguageModel:
             ValueError: the backbone does not make one feature of each token.
         """
         each_token(shape)
-        return Head(shape.dim, spec.vocab_size, spec.target.logits.soft_cap)
+        return Nats(shape.dim, spec.vocab_size, spec.target.logits.soft_cap)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
-        """Mean cross-entropy of a token in nats, of logits (B T V)."""
-        assert batch.target is not None
-        return F.cross_entropy(output.flatten(0, 1), batch.target.flatten(), ignore_index=NOTHING)
+        """Mean cross-entropy of a token in nats, which in training is what the head gives."""
+        return mean(output, batch)
 
     def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Of each block its bits, divided by the bytes of a block, and its mean cross-entropy of a token in nats."""
@@ -86,8 +97,13 @@ class LanguageModel:
     def _nats(output: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """The nats of each block, and how many of its tokens are sought."""
         assert batch.target is not None
-        each = F.cross_entropy(output.transpose(1, 2), batch.target, ignore_index=NOTHING, reduction="none")
-        return each.sum(dim=1), batch.target.ne(NOTHING).sum(dim=1)
+        return output[..., 0].sum(dim=1), batch.target.ne(NOTHING).sum(dim=1)
+
+
+def mean(output: Tensor, batch: Batch) -> Tensor:
+    """The mean cross-entropy of the sought tokens, of what `Vocabulary.nats` gives in training or else."""
+    assert batch.target is not None
+    return output if output.ndim == 0 else output[..., 0].sum() / batch.target.ne(NOTHING).sum()
 
 
 def each_token(shape: FeatureShape) -> None:

@@ -6,6 +6,7 @@ Of the tokens 15% are sought; of these 80% are shown as [MASK], 10% as some othe
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -17,13 +18,13 @@ from triarch.core.results import Metric
 from triarch.core.spec import Spec
 from triarch.core.types import NOTHING, Batch, Features, FeatureShape
 from triarch.layers.vocabulary import Vocabulary
-from triarch.tasks.language_model import each_token
+from triarch.tasks.language_model import each_token, mean
 
 SOUGHT, HIDDEN, SWAPPED = 0.15, 0.8, 0.1
 
 
 class Head(nn.Module):
-    """logits = E norm(gelu(W x)) + b, as in BERT."""
+    """logits = E norm(gelu(W x)) + b, as in BERT; where it is known what is sought, what that costs instead."""
 
     def __init__(self, dim: int, vocab_size: int, eps: float = 1e-5) -> None:
         super().__init__()
@@ -32,9 +33,17 @@ class Head(nn.Module):
         self.vocabulary = Vocabulary(dim, vocab_size, bias=True)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
-        """→ (B T V)."""
-        logits: Tensor = self.vocabulary(self.norm(F.gelu(self.dense(features.values))))
+        """→ (B T V); with a target see `Vocabulary.nats`, of the steps S alone at which something is sought."""
+        if batch.target is not None:
+            where = batch.target.ne(NOTHING).int().topk(most(batch.target.shape[1]), dim=1).indices
+            values = features.values.take_along_dim(where[..., None], dim=1)
+            return self.vocabulary.nats(self._turned(values), batch.target.gather(1, where))
+        logits: Tensor = self.vocabulary(self._turned(features.values))
         return logits
+
+    def _turned(self, values: Tensor) -> Tensor:
+        turned: Tensor = self.norm(F.gelu(self.dense(values)))
+        return turned
 
 
 class MaskedModel:
@@ -93,17 +102,14 @@ class MaskedModel:
         return Head(shape.dim, spec.vocab_size, spec.target.logits.eps)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
-        """Mean cross-entropy of a hidden token in nats, of logits (B T V)."""
-        assert batch.target is not None
-        return F.cross_entropy(output.flatten(0, 1), batch.target.flatten(), ignore_index=NOTHING)
+        """Mean cross-entropy of a hidden token in nats, which in training is what the head gives."""
+        return mean(output, batch)
 
     def metrics(self, output: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Mean cross-entropy of the hidden tokens of each block in nats, and the share of them that is found."""
         assert batch.target is not None
-        each = F.cross_entropy(output.transpose(1, 2), batch.target, ignore_index=NOTHING, reduction="none")
-        count = batch.target.ne(NOTHING).sum(dim=1).clamp(min=1)
-        right = output.argmax(dim=2).eq(batch.target).sum(dim=1)
-        return {"loss": each.sum(dim=1) / count, "accuracy": right / count}
+        nats, right = (output.sum(dim=1) / batch.target.ne(NOTHING).sum(dim=1).clamp(min=1)[:, None]).unbind(dim=1)
+        return {"loss": nats, "accuracy": right}
 
     def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Of the nats that something else takes for a hidden token of each block (B)."""
@@ -112,6 +118,11 @@ class MaskedModel:
     def decode(self, output: Tensor, batch: Batch) -> Tensor:
         """The nats of a hidden token in each block (B)."""
         return self.metrics(output, batch)["loss"]
+
+
+def most(steps: int) -> int:
+    """The most tokens that are sought in a row of so many steps."""
+    return max(1, math.ceil(steps * SOUGHT))
 
 
 def _least(draw: Tensor) -> Tensor:
