@@ -114,8 +114,8 @@ class Recurrence(nn.Module):
     def _chunk(
         self, x: Tensor, mask: Tensor | None, state: RecurrentState, memory: Memory
     ) -> tuple[Tensor, Tensor, RecurrentState]:
-        if mask is None and not memory and x.shape[1] == 1:
-            return self._step(x[:, 0], state)
+        if mask is None and x.shape[1] == 1:
+            return self._step(x, state, memory)
         steps = lengths(x, mask)
         hidden, cell = [], []
         for number, layer in enumerate(self.forwards):
@@ -136,18 +136,20 @@ class Recurrence(nn.Module):
         moved = RecurrentState(state.position + steps, tuple(hidden), tuple(cell))
         return x, hidden[-1], moved
 
-    def _step(self, x: Tensor, state: RecurrentState) -> tuple[Tensor, Tensor, RecurrentState]:
-        """One step of every row, (B in_dim): `nn.LSTM` would bring its weights into another order first, each time."""
+    def _step(self, x: Tensor, state: RecurrentState, memory: Memory) -> tuple[Tensor, Tensor, RecurrentState]:
+        """One step (B 1 in_dim): `nn.LSTM` would bring its weights into another order first, each time."""
         hidden, cell = [], []
         for number, layer in enumerate(self.forwards):
             weights = cast(nn.RNNBase, layer).all_weights[0]
+            before = state.hidden[number]
             if self.cell == "lstm":
-                x, kept = torch.lstm_cell(x, (state.hidden[number], state.cell[number]), *weights)
+                made, kept = torch.lstm_cell(x[:, 0], (before, state.cell[number]), *weights)
                 cell.append(kept)
             else:
-                x = (torch.gru_cell if self.cell == "gru" else torch.rnn_tanh_cell)(x, state.hidden[number], *weights)
-            hidden.append(x)
-        return x[:, None], x, RecurrentState(state.position + 1, tuple(hidden), tuple(cell))
+                made = (torch.gru_cell if self.cell == "gru" else torch.rnn_tanh_cell)(x[:, 0], before, *weights)
+            hidden.append(made)
+            x = self._attended(made[:, None], memory, number)
+        return x, hidden[-1], RecurrentState(state.position + 1, tuple(hidden), tuple(cell))
 
 
 def reverse(x: Tensor, mask: Tensor | None) -> Tensor:
