@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from triarch.core.types import NOTHING
@@ -49,7 +49,7 @@ def each_nats(scores: Callable[[Tensor], Tensor], x: Tensor, target: Tensor) -> 
 
 class _MeanNats(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, table: Tensor, bias: Tensor | None, target: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, table: Tensor, bias: Tensor | None, target: Tensor) -> Tensor:
         wanted: tuple[bool, ...] = ctx.needs_input_grad  # type: ignore[attr-defined]
         sought = target.ne(NOTHING).to(x.dtype)
         share, right = sought / sought.sum(), target.clamp(min=0)[:, None]

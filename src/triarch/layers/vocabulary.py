@@ -57,7 +57,8 @@ class Vocabulary(nn.Module):
             return mean_nats(flat, self._table, self.bias, wanted)
         nats, found = each_nats(self._scores, flat, wanted)
         if self.training:
-            return nats.sum() / wanted.ne(NOTHING).sum()
+            mean: Tensor = nats.sum() / wanted.ne(NOTHING).sum()
+            return mean
         return torch.stack((nats, found.to(nats.dtype)), dim=-1).unflatten(0, target.shape)
 
     @property
