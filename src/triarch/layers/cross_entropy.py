@@ -50,7 +50,7 @@ def each_nats(scores: Callable[[Tensor], Tensor], x: Tensor, target: Tensor) -> 
 class _MeanNats(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, bias: Tensor | None, target: Tensor) -> Tensor:
-        wanted: tuple[bool, ...] = ctx.needs_input_grad  # type: ignore[attr-defined]
+        wanted: tuple[bool, ...] = ctx.needs_input_grad
         sought = target.ne(NOTHING).to(x.dtype)
         share, right = sought / sought.sum(), target.clamp(min=0)[:, None]
         of_x, of_table, of_bias = (

@@ -57,9 +57,10 @@ class Vocabulary(nn.Module):
             return mean_nats(flat, self._table, self.bias, wanted)
         nats, found = each_nats(self._scores, flat, wanted)
         if self.training:
-            mean: Tensor = nats.sum() / wanted.ne(NOTHING).sum()
-            return mean
-        return torch.stack((nats, found.to(nats.dtype)), dim=-1).unflatten(0, target.shape)
+            made: Tensor = nats.sum() / wanted.ne(NOTHING).sum()
+        else:
+            made = torch.stack((nats, found.to(nats.dtype)), dim=-1).unflatten(0, target.shape)
+        return made
 
     @property
     def _table(self) -> Tensor:
