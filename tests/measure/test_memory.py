@@ -106,7 +106,7 @@ def errors(name, size, spec):
     return [abs(told / taken - 1) for told, taken in pairs]
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "rnn", "mingru", "decoder", "patchtst", "resnet"])
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn", "mingru", "decoder", "moe", "patchtst", "resnet"])
 def test_peaks_are_foretold(name):
     assert max(errors(name, "nano", reference("series"))) <= WORST / 2
 

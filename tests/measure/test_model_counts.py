@@ -66,6 +66,12 @@ def attention(config, keys_and_values=1.0, feed=2):
     return T * SPEC.in_channels * config.dim + config.depth * (T * linear + 2 * T * T * config.dim)
 
 
+def moe(config):
+    """Of the experts only those that a step goes through, and the router."""
+    linear = 4 * config.dim**2 + config.num_experts * config.dim + 3 * config.top_k * config.dim * config.hidden_dim
+    return T * SPEC.in_channels * config.dim + config.depth * (T * linear + 2 * T * T * config.dim)
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "formula"),
     [
@@ -77,6 +83,8 @@ def attention(config, keys_and_values=1.0, feed=2):
         ("encoder", {}, attention),
         ("decoder", {}, lambda config: attention(config, feed=3)),
         ("decoder", {"num_kv_heads": 1}, lambda config: attention(config, 1 / config.num_heads, feed=3)),
+        ("moe", {}, moe),
+        ("moe", {"num_experts": 9, "top_k": 3, "hidden_dim": 100}, moe),
     ],
 )
 def test_multiply_adds(name, settings, formula):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from triarch.core.state import State
 from triarch.layers.cache import Slots
+from triarch.layers.pack import Pack
 from triarch.layers.position import rotate
 from triarch.layers.sight import View
 
@@ -165,9 +166,23 @@ class SelfAttention(nn.Module):
         if cache is not None and view.slots is not None:
             (k, keys), (v, values) = (view.slots.put(held, new) for held, new in zip(cache, (k, v)))
             cache = keys, values
-        grouped = self.num_kv_heads != self.num_heads
-        made = F.scaled_dot_product_attention(q, k, v, attn_mask=view.bias, is_causal=view.causal, enable_gqa=grouped)
+        made = self._attend(q, k, v, view) if view.pack is None else self._each(q, k, v, view, view.pack)
         return self.out(made.transpose(1, 2).flatten(2)), cache
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, view: View) -> Tensor:
+        grouped = self.num_kv_heads != self.num_heads
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=view.bias, is_causal=view.causal, enable_gqa=grouped)
+
+    def _each(self, q: Tensor, k: Tensor, v: Tensor, view: View, pack: Pack) -> Tensor:
+        """(1 N M H), sequences of one length together, each with itself."""
+        made = []
+        sizes = [rows * steps for rows, steps in pack.groups]
+        for (rows, steps), *parts in zip(pack.groups, *(part.split(sizes, dim=2) for part in (q, k, v))):
+            queries, keys, values = (part[0].unflatten(1, (rows, steps)).transpose(0, 1) for part in parts)
+            bias = None if view.bias is None else view.bias[..., :steps, :steps]
+            attended = self._attend(queries, keys, values, replace(view, bias=bias))
+            made.append(attended.transpose(0, 1).flatten(1, 2)[None])
+        return torch.cat(made, dim=2)
 
 
 def _grown(cache: Tensor, size: int) -> Tensor:

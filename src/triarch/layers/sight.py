@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import torch
 from torch import Tensor
 
 from triarch.layers.cache import Slots
+from triarch.layers.pack import Pack
 from triarch.layers.position import UNSCALED, Position, Rotary, alibi_slopes, rotary
 
 
@@ -23,12 +24,15 @@ class View:
         bias: broadcast to (B N T S); True where a key is seen, or what is added to its score; None: `causal` says it.
         turn: cosines and sines (… T 1 H/2) of rotary positions.
         slots: where the steps of this pass go in the caches; None: there are no caches.
+        pack: the sequences of which the one row of this pass is made; `bias` is that of the longest. None: there is
+            no packing.
     """
 
     causal: bool = False
     bias: Tensor | None = None
     turn: tuple[Tensor, Tensor] | None = None
     slots: Slots | None = None
+    pack: Pack | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,12 @@ class Sight:
             bias = -slopes * (distance if distance.ndim == 2 else distance[:, None]).abs()
             bias = bias if seen is None else torch.where(seen, bias, float("-inf"))
         return View(self.causal and bias is None, bias, turn, slots)
+
+    def packed(self, pack: Pack) -> View:
+        """The view of the steps of a pack."""
+        view = self(None, torch.arange(pack.longest, device=pack.places.device))
+        turn = None if view.turn is None else (view.turn[0][pack.places], view.turn[1][pack.places])
+        return replace(view, turn=turn, pack=pack)
 
     def _seen(self, mask: Tensor | None, keys: Tensor, distance: Tensor, cached: bool) -> Tensor | None:
         """Padding stands on the right, so a causal step never sees it."""

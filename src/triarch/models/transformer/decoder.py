@@ -26,6 +26,7 @@ from triarch.layers.embed import Embed
 from triarch.layers.feed import MLP, SwiGLU
 from triarch.layers.geometry import ImageOrder
 from triarch.layers.norm import RMSNorm
+from triarch.layers.pack import Pack, pack
 from triarch.layers.pool import last
 from triarch.layers.position import UNSCALED, AddPosition, Position, Rotary
 from triarch.layers.sight import Sight, View
@@ -58,6 +59,13 @@ class Config:
     image: ImageOrder = "patches"
     dropout: float = 0.1
 
+    def feed_forward(self) -> nn.Module:
+        """The part of a block that works on each step alone, untrained."""
+        biased = self.bias == "all"
+        if self.feed == "swiglu":
+            return SwiGLU(self.dim, self.hidden_dim, biased)
+        return MLP(self.dim, self.hidden_dim, biased, approximate="tanh")
+
 
 class Block(nn.Module):
     """Attention, to a context too where there is one, and a feed-forward part, each on a residual path."""
@@ -76,12 +84,7 @@ class Block(nn.Module):
                 config.dim, config.context_dim, config.num_heads, config.bias != "none", config.bias == "all"
             )
         self.feed_norm = _norm(config)
-        biased = config.bias == "all"
-        self.feed: nn.Module = (
-            SwiGLU(config.dim, config.hidden_dim, biased)
-            if config.feed == "swiglu"
-            else MLP(config.dim, config.hidden_dim, biased, approximate="tanh")
-        )
+        self.feed = config.feed_forward()
         self.dropout = Dropout(config.dropout)
 
     def forward(
@@ -119,6 +122,9 @@ class Decoder(Backbone):
     ) -> tuple[Features, State | None]:
         """(B T), (B T C) or (B C Y X) → values (B T D)."""
         values = self.embed(x)
+        if state is None and context is None and mask is not None and (packed := pack(mask, self.shape.dim)):
+            values = packed.padded(self._packed(values, packed), mask)
+            return Features(values, mask, "sequence", last(values, mask)), None
         width = values.shape[1]
         before = state if isinstance(state, AttentionState) else None
         places = torch.arange(width, device=values.device) if before is None else before.places(width)
@@ -135,6 +141,15 @@ class Decoder(Backbone):
         values = self.norm(values)
         after = None if before is None or slots is None else before.after(slots, caches)
         return Features(values, mask, "sequence", last(values, mask)), keeping(after, memory)
+
+    def _packed(self, values: Tensor, packed: Pack) -> Tensor:
+        """(B T D) → (1 M D)."""
+        values = self.dropout(self.position(packed.flat(values), packed.places, None))
+        view = self.sight.packed(packed)
+        for block in self.blocks:
+            values, _ = block(values, view)
+        made: Tensor = self.norm(values)
+        return made
 
     def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> AttentionState:
         """An empty cache."""

@@ -24,6 +24,7 @@ from triarch.layers.backbone import Backbone
 from triarch.layers.embed import Embed
 from triarch.layers.feed import MLP
 from triarch.layers.geometry import ImageOrder
+from triarch.layers.pack import pack
 from triarch.layers.pool import last, mean
 from triarch.layers.position import AddPosition, Position
 from triarch.layers.sight import Sight, View
@@ -115,12 +116,17 @@ class Encoder(Backbone):
         if self.class_token is not None:
             values = torch.cat((self.class_token.expand(len(values), 1, -1), values), dim=1)
             seen = None if mask is None else F.pad(mask, (1, 0), value=True)
-        places = torch.arange(values.shape[1], device=values.device)
-        values = self._enter(values, places, seen)
-        view = self.sight(seen, places)
+        packed = pack(seen, self.shape.dim)
+        if packed is None:
+            places = torch.arange(values.shape[1], device=values.device)
+            entered, view = self._enter(values, places, seen), self.sight(seen, places)
+        else:
+            entered, view = self._enter(packed.flat(values), packed.places, None), self.sight.packed(packed)
         for block in self.blocks:
-            values, _ = block(values, view)
-        values = self.norm(values)
+            entered, _ = block(entered, view)
+        values = self.norm(entered)
+        if packed is not None and seen is not None:
+            values = packed.padded(values, seen)
         if self.class_token is not None:
             return Features(values[:, 1:], mask, "sequence", values[:, 0]), None
         return Features(values, mask, "sequence", (last if self.causal else mean)(values, mask)), None
