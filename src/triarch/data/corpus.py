@@ -20,7 +20,7 @@ from triarch.data.gather import gather
 from triarch.data.source import Corpus, Hashes, Source
 from triarch.data.split import SPLITS
 from triarch.data.store import Chosen, Texts, offsets
-from triarch.data.tokens import end_of
+from triarch.data.tokens import encodable, end_of
 
 CONTEXT = 256
 HELD_OUT = 0.1
@@ -42,6 +42,10 @@ def from_documents(
         InputError: there is too little text to split.
     """
     context = context or CONTEXT
+    for number, document in enumerate(documents):
+        if not isinstance(document, str) or not encodable(document):
+            what = "not valid Unicode" if isinstance(document, str) else f"no text: {type(document).__name__}"
+            raise InputError(f"{name}: document {number} is {what}", "give a list of texts")
     kept = [document for document in documents if document.strip()]
     if len(kept) < FEW_DOCUMENTS:
         size = min(STRETCH, max(SHORTEST, sum(map(len, kept)) // FEW_DOCUMENTS))
@@ -49,8 +53,9 @@ def from_documents(
     kept = list(dict.fromkeys(kept))
     if not kept or (tokenizer is None and len(kept) < 3):
         raise InputError(
-            f"{name}: {len(kept)} piece(s) of a thousand letters or more; each split needs one, so 3 at least",
-            "give more text",
+            f"{name}: {len(kept)} different text(s) or stretches of a thousand letters; each split needs one, so 3 at"
+            " least",
+            "give more text, that does not repeat itself",
         )
     texts = Texts.of(kept)
     sizes = texts.encoded.lengths
@@ -127,7 +132,7 @@ def read_corpus(data: Any, asked: Asked, report: Report) -> Source:
         InputError: it is none of these, or holds too little text.
     """
     how = asked.modelled
-    if isinstance(data, Sequence) and not isinstance(data, str):
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         return from_documents("texts", list(data), how.kind or "bpe", how.context, how.tokenizer, report)
     if not isinstance(data, str | Path):
         raise InputError(

@@ -94,9 +94,16 @@ class Artifact:
         spec = self.config.spec
         if spec.target.kind != "token":
             raise InputError("this model has no scores for tokens: it is no language model")
-        ids = torch.as_tensor(token_ids, dtype=torch.long)
-        if ids.ndim != 2 or not ids.numel() or ids.min() < 0 or ids.max() >= spec.vocab_size:
-            raise InputError(f"token ids (B T) from 0 to {spec.vocab_size - 1} are wanted, not {tuple(ids.shape)}")
+        wanted = f"token ids (B T) from 0 to {spec.vocab_size - 1} are wanted"
+        try:
+            ids = torch.as_tensor(token_ids)
+        except (TypeError, ValueError) as error:
+            raise InputError(wanted, "give rows of one length") from error
+        if ids.is_floating_point() or ids.ndim != 2 or not ids.numel():
+            raise InputError(f"{wanted}, not shape {tuple(ids.shape)} of {ids.dtype}")
+        if ids.min() < 0 or ids.max() >= spec.vocab_size:
+            raise InputError(f"{wanted}, not {int(ids.min())} to {int(ids.max())}")
+        ids = ids.long()
         self.model.eval()
         with torch.inference_mode():
             logits: Tensor = self.model(Batch(ids))
@@ -162,9 +169,7 @@ class Artifact:
             InputError: a column or a step is missing, or this model continues no series.
         """
         if self.config.spec.target.kind != "future":
-            raise InputError(
-                "this model tells classes, it continues no series", "call `predict` in place of `forecast`"
-            )
+            raise InputError(f"this is a model for {self.config.task}: it continues no series", "give one for forecast")
         future = self.config.spec.future
         if isinstance(inputs, pd.DataFrame):
             names, windows, times = latest(inputs, future, name)

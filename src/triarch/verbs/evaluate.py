@@ -84,7 +84,7 @@ def evaluate(
         )
     if spec.target.kind == "class":
         source = _numbered(source, spec, str(artifact))
-    with computing(threads or cores()):
+    with computing(cores() if threads is None else threads):
         dataset = prepare(source, preprocessor=loaded.preprocessor)
         split = split or ("confirm" if own else "all")
         if own and split != "all" and dataset.spec.split != spec.split:

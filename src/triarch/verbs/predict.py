@@ -29,7 +29,7 @@ def predict(artifact: str | Path, inputs: str | Sequence[str], *, threads: int |
         raise InputError("no input is given", "triarch predict ARTIFACT INPUT…")
     if isinstance(inputs, str | Path):
         inputs = [str(inputs)]
-    with computing(threads or cores()):
+    with computing(cores() if threads is None else threads):
         loaded = load(artifact)
         spec, settings = loaded.config.spec, loaded.preprocessor.settings
         if spec.target.kind == "future":
