@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from triarch.core.types import NOTHING
@@ -49,13 +49,12 @@ def each_nats(scores: Callable[[Tensor], Tensor], x: Tensor, target: Tensor) -> 
 
 class _MeanNats(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, table: Tensor, bias: Tensor | None, target: Tensor) -> Tensor:
-        wanted: tuple[bool, ...] = ctx.needs_input_grad  # type: ignore[attr-defined]
+    def forward(ctx: Any, x: Tensor, table: Tensor, bias: Tensor | None, target: Tensor) -> Tensor:
         sought = target.ne(NOTHING).to(x.dtype)
         share, right = sought / sought.sum(), target.clamp(min=0)[:, None]
         of_x, of_table, of_bias = (
             one.new_zeros(one.shape) if one is not None and asked else None
-            for one, asked in zip((x, table, bias), wanted)
+            for one, asked in zip((x, table, bias), ctx.needs_input_grad)
         )
         steps, mean = max(STEPS, NUMBERS // len(table)), x.new_zeros(())
         buffer = x.new_empty(min(steps, len(x)), len(table))

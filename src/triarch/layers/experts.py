@@ -54,8 +54,9 @@ class Experts(nn.Module):
             for part, widen, narrow in zip(parts, self.widen.unbind(), self.narrow.unbind())
             if len(part)
         ]
-        of_steps = torch.cat(made)[order.argsort()].unflatten(0, (-1, self.top_k))
-        return (weight[:, None] @ of_steps).view(x.shape)
+        of_steps = torch.cat(made)[order.argsort()].view(*chosen.shape, -1)
+        mixed: Tensor = weight[:, None] @ of_steps
+        return mixed.view(x.shape)
 
     @staticmethod
     def _expert(x: Tensor, widen: Tensor, narrow: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class Vocabulary(nn.Module):
         nats, found = each_nats(self._scores, flat, wanted)
         if self.training:
             return nats.sum() / wanted.ne(NOTHING).sum()
-        return torch.stack((nats, found.to(nats.dtype)), dim=-1).unflatten(0, target.shape)
+        return torch.stack((nats, found.to(nats.dtype)), dim=-1).view(*target.shape, 2)
 
     @property
     def _table(self) -> Tensor:
