@@ -178,9 +178,9 @@ class SelfAttention(nn.Module):
         made = []
         sizes = [rows * steps for rows, steps in pack.groups]
         for (rows, steps), *parts in zip(pack.groups, *(part.split(sizes, dim=2) for part in (q, k, v))):
-            queries, keys, values = (part[0].unflatten(1, (rows, steps)).transpose(0, 1) for part in parts)
+            query, key, value = (part[0].unflatten(1, (rows, steps)).transpose(0, 1) for part in parts)
             bias = None if view.bias is None else view.bias[..., :steps, :steps]
-            attended = self._attend(queries, keys, values, replace(view, bias=bias))
+            attended = self._attend(query, key, value, replace(view, bias=bias))
             made.append(attended.transpose(0, 1).flatten(1, 2)[None])
         return torch.cat(made, dim=2)
 

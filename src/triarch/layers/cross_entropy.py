@@ -50,12 +50,11 @@ def each_nats(scores: Callable[[Tensor], Tensor], x: Tensor, target: Tensor) -> 
 class _MeanNats(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, bias: Tensor | None, target: Tensor) -> Tensor:
-        wanted: tuple[bool, ...] = ctx.needs_input_grad
         sought = target.ne(NOTHING).to(x.dtype)
         share, right = sought / sought.sum(), target.clamp(min=0)[:, None]
         of_x, of_table, of_bias = (
             one.new_zeros(one.shape) if one is not None and asked else None
-            for one, asked in zip((x, table, bias), wanted)
+            for one, asked in zip((x, table, bias), ctx.needs_input_grad)
         )
         steps, mean = max(STEPS, NUMBERS // len(table)), x.new_zeros(())
         buffer = x.new_empty(min(steps, len(x)), len(table))
@@ -77,10 +76,10 @@ class _MeanNats(torch.autograd.Function):
                 torch.addmm(of_table, made.T, part * weight, out=of_table)
             if of_bias is not None:
                 torch.addmv(of_bias, made.T, weight[:, 0], out=of_bias)
-        ctx.gradients = of_x, of_table, of_bias
+        ctx.save_for_backward(of_x, of_table, of_bias)
         return mean
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return *(None if one is None else one * grad for one in ctx.gradients), None
+        return *(None if one is None else one * grad for one in ctx.saved_tensors), None

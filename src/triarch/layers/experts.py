@@ -54,7 +54,7 @@ class Experts(nn.Module):
             for part, widen, narrow in zip(parts, self.widen.unbind(), self.narrow.unbind())
             if len(part)
         ]
-        of_steps: Tensor = torch.cat(made)[order.argsort()].unflatten(0, (-1, self.top_k))
+        of_steps = torch.cat(made)[order.argsort()].view(*chosen.shape, -1)
         mixed: Tensor = weight[:, None] @ of_steps
         return mixed.view(x.shape)
 

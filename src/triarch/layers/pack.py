@@ -50,8 +50,7 @@ class Pack:
     def padded(self, flat: Tensor, mask: Tensor) -> Tensor:
         """(1 M D) → (B T D), zeros where `mask` says that nothing is real."""
         spread = flat.new_zeros(mask.numel(), flat.shape[-1])
-        made: Tensor = spread.index_copy(0, self.index, flat[0]).unflatten(0, mask.shape)
-        return made
+        return spread.index_copy(0, self.index, flat[0]).view(*mask.shape, -1)
 
 
 def pack(mask: Tensor | None, dim: int) -> Pack | None:

@@ -57,10 +57,8 @@ class Vocabulary(nn.Module):
             return mean_nats(flat, self._table, self.bias, wanted)
         nats, found = each_nats(self._scores, flat, wanted)
         if self.training:
-            made: Tensor = nats.sum() / wanted.ne(NOTHING).sum()
-        else:
-            made = torch.stack((nats, found.to(nats.dtype)), dim=-1).unflatten(0, target.shape)
-        return made
+            return nats.sum() / wanted.ne(NOTHING).sum()
+        return torch.stack((nats, found.to(nats.dtype)), dim=-1).view(*target.shape, 2)
 
     @property
     def _table(self) -> Tensor:
