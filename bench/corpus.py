@@ -28,7 +28,7 @@ from triarch.core.files import write_json
 from triarch.core.progress import progress
 from triarch.data import gather
 from triarch.data.blocks import Blocks
-from triarch.data.documents import PLAIN
+from triarch.data.corpora.documents import PLAIN
 from triarch.data.open import open_source
 
 LINES, FILE_BYTES = 40, 4 << 20
