@@ -145,12 +145,20 @@ def test_finetune(way, base, labelled, tmp_path):
         ({"adapt": "half"}, "no such way"),
         ({"adapt": "gradual", "seconds": 5.0}, "its end"),
         ({"adapt": "lora", "set": ["adapt.rank=0"]}, "rank"),
+        ({"target": "label", "set": ["tokenizer=characters"]}, "keeps its tokenizer"),
+        ({"target": "label", "set": {"context": 64}}, "keeps its context"),
     ],
 )
 def test_bad_options(base, labelled, tmp_path, options, said):
     with pytest.raises(InputError, match=said):
         triarch.finetune(base, labelled, out=tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_list_of_texts_is_learned_as_the_models_own_was(base, tmp_path):
+    texts = [" ".join(np.random.default_rng(number).choice(["ant", "bee", "dog"], 30)) for number in range(90)]
+    done = triarch.finetune(base, texts, steps=2, out=tmp_path / "out")
+    assert done.metric.name == "loss"
 
 
 def test_other_data_is_refused(base):
