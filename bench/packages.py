@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Package:
-    """Something that a client fetches. Client `lists` means the package lists of `apt-get`, which have no checksum."""
+    """Something that a client fetches. Client `lists` means the package lists of `apt-get`, `python` the library of the
+    interpreter that runs; these have no checksum.
+    """
 
-    client: Literal["pip", "npm", "apt", "lists"]
+    client: Literal["pip", "npm", "apt", "lists", "python"]
     name: str
     version: str = ""
     sha256: str = ""
@@ -28,6 +31,8 @@ def fetch(package: Package, folder: Path) -> Path:
     Raises:
         SystemExit: the client fails, or the checksum is another.
     """
+    if package.client == "python":
+        return Path(sysconfig.get_path("stdlib"))
     archives, files = folder / "archives", folder / "files"
     archives.mkdir(parents=True)
     files.mkdir()

@@ -6,10 +6,10 @@
     python bench/scale.py --tell
 
 The second set comes from `python bench/data.py fashion-mnist`. Runs are kept in a ledger (`--runs`), go on where they
-were interrupted, and are told again without being done again. The forecast is made from the amounts below the last, by
-all seeds together and by each alone, with the widening that the back-test inside these gives. `inside`: the share of
-held-out runs inside the stated 90% interval; `nominal`: inside the interval before it was widened; `error`: of the
-median forecast against the mean of the held-out runs.
+were interrupted, and are told again without being done again. Every amount with four or more below it is held out once
+and foretold from these, by all seeds together and by each alone, with the widening that the back-test inside them
+gives. `inside`: the share of held-out runs inside the stated 90% interval; `nominal`: inside the interval before it was
+widened; `error`: of the median forecast against the mean of the held-out runs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import argparse
 import json
 import time
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +36,27 @@ from triarch.measure.extrapolation import interval
 from triarch.models import registry
 from triarch.race.options import Options
 from triarch.race.subject import subject
-from triarch.scaling.forecast import small_run
+from triarch.scaling.forecast import guess, small_run
 from triarch.scaling.prospect import outlook, set_aside
 from triarch.scaling.runs import Cell, Runs, Sized, counted
 
+FEWEST = 4
+"""Amounts below the one that is held out."""
 
-def record(data: str, models: list[str], amounts: list[int], seeds: int, folder: Path, tried_on: int) -> None:
+
+def record(
+    asked: dict[str, Any], models: list[str], amounts: list[int], seeds: int, folder: Path, tried_on: int
+) -> None:  # fmt: skip
     """Run what is not there yet; learning rates are tried on `tried_on` items."""
-    options = Options.of({"data": data})
+    options = Options.of(asked)
     base = options.recipe()
-    with computing(1, 0, flush_denormals=True), deferred() as stop, progress(data) as reporter:
-        dataset, task = subject(data, options, base, reporter.update)
+    with computing(1, 0, flush_denormals=True), deferred() as stop, progress(folder.name) as reporter:
+        dataset, task = subject(options.data, options, base, reporter.update)
         sizes = [counted(model, registry.parse(model)[0].learning_rates, dataset, task) for model in models]
         runs = Runs(folder, dataset, task, base, 1e7, reporter, stop, time.perf_counter())
-        shares = np.bincount(dataset.labels("train")) / len(dataset.splits["train"])
         about = {"sizes": [asdict(size) for size in sizes], "amounts": amounts, "metric": asdict(task.primary),
-                 "guess": float(-(shares * np.log(shares)).sum()), "select": len(dataset.splits["select"])}  # fmt: skip
+                 "guess": guess(dataset, None), "guessed": guess(dataset, task.primary),
+                 "select": len(dataset.splits["select"])}  # fmt: skip
         runs.once("about", lambda: about)
         rates = runs.once("rates", lambda: runs.calibrate(sizes, tried_on))
         for seed in range(seeds):
@@ -61,9 +67,11 @@ def record(data: str, models: list[str], amounts: list[int], seeds: int, folder:
                     print(json.dumps({"key": cell.key, "loss": result["loss"], "steps": result["steps"]}), flush=True)
 
 
-def judged(runs: list[SmallRun], metric: Metric | None, least: float, last: int, seeds: str) -> list[dict[str, Any]]:
+def judged(
+    runs: list[SmallRun], metric: Metric | None, least: float, guessed: float | None, last: int, seeds: str
+) -> list[dict[str, Any]]:  # fmt: skip
     """A row for each model: its forecast for `last` items from the runs below, beside the runs there."""
-    told = outlook([run for run in runs if run.items < last], metric, least)
+    told = outlook([run for run in runs if run.items < last], metric, least, guessed)
     trends = {trend.model.partition("/")[0]: trend for trend in told.trends}
     rows = []
     for model in dict.fromkeys(run.model for run in runs):
@@ -106,12 +114,12 @@ def tell(folders: list[Path]) -> dict[str, Any]:
             if f"{rates.result.get(cell.model):g}" == f"{cell.lr:g}" and (found := ledger.get(cell.key))
         ]
         made = [run for run in set_aside(made, about.result["guess"]) if run.used]
-        last, seeds = max(about.result["amounts"]), sorted({run.seed for run in made})
-        for quantity in (None, metric):
-            found = judged(made, quantity, least, last, "all")
-            for seed in seeds:
-                found += judged([run for run in made if run.seed == seed], quantity, least, last, str(seed))
-            rows += [{"data": folder.name, **row} for row in found]
+        seeds = sorted({run.seed for run in made})
+        for last, quantity in product(about.result["amounts"][FEWEST:], (None, metric)):
+            guessed = about.result["guess" if quantity is None else "guessed"]
+            for name, chosen in (("all", seeds), *((str(seed), [seed]) for seed in seeds if len(seeds) > 1)):
+                found = judged([run for run in made if run.seed in chosen], quantity, least, guessed, last, name)
+                rows += [{"data": folder.name, **row} for row in found]
         sets[folder.name] = {
             "rates": rates.result, "seconds": sum(record.seconds for record in ledger),
             "runs": [
@@ -164,6 +172,9 @@ def main() -> None:
     parser.add_argument("data", nargs="?")
     parser.add_argument("--models")
     parser.add_argument("--items")
+    parser.add_argument("--name", help="of the set, where it is not that of the file")
+    parser.add_argument("--image-size", type=int)
+    parser.add_argument("--lookback", type=int)
     parser.add_argument("--tried-on", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--runs", type=Path, default=Path("scale-runs"))
@@ -171,8 +182,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.data:
         amounts = [int(items) for items in options.items.split(",")]
-        folder = options.runs / Path(options.data).stem
-        record(options.data, options.models.split(","), amounts, options.seeds, folder, options.tried_on)
+        folder = options.runs / (options.name or Path(options.data).stem)
+        asked = {"data": options.data, "image_size": options.image_size, "lookback": options.lookback}
+        record(asked, options.models.split(","), amounts, options.seeds, folder, options.tried_on)
     if options.tell:
         told = tell(sorted(path for path in options.runs.iterdir() if path.is_dir()))
         write_json(RESULTS / "scale.json", told)

@@ -3,8 +3,9 @@
 ``languages.csv.gz`` holds emoji names in 25 languages, from the npm package
 ``emojibase-data``; ``japanese-vowels.csv.gz`` holds 640 spoken vowels, from the
 PyPI package ``aeon``; ``sunspots.csv.gz`` and ``co2.csv.gz`` come from
-the PyPI package ``statsmodels``. Each archive is fetched by name and version through its
-own client (``npm``, ``pip``) and must have the SHA-256 recorded here.
+the PyPI package ``statsmodels``; ``web.csv.gz`` holds chapters of the World English Bible,
+from Debian's package ``sword-text-web``. Each archive is fetched by name and version through
+its own client (``npm``, ``pip``, ``apt-get``) and must have the SHA-256 recorded here.
 
     python bench/tables.py           write the tables
     python bench/tables.py --check   compare them with the tables in place
@@ -13,14 +14,18 @@ own client (``npm``, ``pip``) and must have the SHA-256 recorded here.
 import csv
 import gzip
 import hashlib
+import html
 import io
 import json
+import re
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -33,6 +38,11 @@ AEON_SHA256 = "d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409"
 
 STATSMODELS = "0.14.5"
 STATSMODELS_SHA256 = "f402fc793458dd6d96e099acb44cd1de1428565bf7ef3030878a8daff091f08a"
+
+WEB = "426.0-1"
+WEB_SHA256 = "930b23670b352f0829a306501de4bebb5e654a2df02cde2cbe86b802177868e1"
+# The five books of Moses, Psalms and Proverbs; of the New Testament all.
+OLD = ("Gen", "Exod", "Lev", "Num", "Deut", "Ps", "Prov")
 
 # Every locale of the package but en-gb, es-mx and zh-hant, variants of others.
 LANGUAGES = (
@@ -132,9 +142,53 @@ def co2(folder: Path) -> Iterator[list[str]]:
         yield [f"{date[:4]}-{date[4:6]}-{date[6:]}", value]
 
 
+def web(folder: Path) -> Iterator[list[str]]:
+    """Rows chapter, text: a line for each verse, without notes, headings and lexicon numbers."""
+    command = ["apt-get", "download", "--quiet", f"sword-text-web={WEB}"]
+    archive = run(command, "sword-text-web_*.deb", WEB_SHA256, folder)
+    subprocess.run(["dpkg-deb", "-x", archive, folder], check=True)
+    yield ["chapter", "text"]
+    for testament, books in (("ot", OLD), ("nt", ())):
+        chapter, verses = "", list[str]()
+        stem = next(folder.rglob(f"{testament}.bzs")).with_suffix("")
+        for entry in [*sword_entries(stem), '<chapter osisID="" sID>']:
+            if found := re.search(r'<chapter [^>]*osisID="([^"]*)" sID', entry):
+                if verses and (not books or chapter.split(".")[0] in books):
+                    yield [chapter, "\n".join(verses) + "\n"]
+                chapter, verses = found[1], []
+            if text := verse_text(entry):
+                verses.append(text)
+
+
+def sword_entries(stem: Path) -> Iterator[str]:
+    """The entries of a module of the type zText: a heading or a verse each, in OSIS markup.
+
+    `.bzs` has place, size and unpacked size of each block in `.bzz`, which zlib packed; `.bzv` has block, place and
+    size of each entry. All numbers are little-endian.
+    """
+    packed = stem.with_suffix(".bzz").read_bytes()
+    blocks = [
+        zlib.decompress(packed[place : place + size])
+        for place, size, _ in struct.iter_unpack("<III", stem.with_suffix(".bzs").read_bytes())
+    ]
+    for block, place, size in struct.iter_unpack("<IIH", stem.with_suffix(".bzv").read_bytes()):
+        yield blocks[block][place : place + size].decode("utf-8") if size else ""
+
+
+def verse_text(entry: str) -> str:
+    """What is to be read of an entry."""
+    inside, _, _ = entry.partition("<chapter eID")  # a glossary stands after the last
+    text = re.sub(r"<(note|title)\b.*?</\1>", " ", inside, flags=re.DOTALL)
+    text = html.unescape(re.sub(r"<[^>]*>", "", text))
+    return re.sub(r" (?=[,.;:?!’”])", "", " ".join(text.split()))
+
+
+MAKERS = {"languages": languages, "japanese-vowels": vowels, "sunspots": sunspots, "co2": co2, "web": web}
+
+
 def main() -> None:
     check = sys.argv[1:] == ["--check"]
-    for name, rows in (("languages", languages), ("japanese-vowels", vowels), ("sunspots", sunspots), ("co2", co2)):
+    for name, rows in MAKERS.items():
         path = TABLES / f"{name}.csv.gz"
         with tempfile.TemporaryDirectory() as folder:
             table = to_csv(rows(Path(folder)))

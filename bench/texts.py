@@ -1,4 +1,4 @@
-"""Texts to classify: mails, descriptions of packages, and a gigabyte of them."""
+"""Texts: mails and descriptions of packages to classify, a gigabyte of them, and Python's library to model."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hashlib
 import io
 import random
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
@@ -23,6 +24,30 @@ from triarch.core.progress import progress
 
 SECTIONS, OF_EACH = 20, 1000
 GIGABYTE = 10**9
+
+
+def standard_library(source: Path, place: Path) -> int:
+    """The modules of Python's library, dealt by package: confirm and select have a tenth of the bytes each.
+
+    In the order of the hashes of their names, packages go to the first of confirm and select that has room, else to
+    train.
+    """
+    packages: dict[str, list[Path]] = {}
+    for file in sorted(source.rglob("*.py")):
+        inside = file.relative_to(source)
+        if not {"site-packages", "dist-packages", "__pycache__"} & set(inside.parts):
+            packages.setdefault(inside.parts[0].removesuffix(".py"), []).append(file)
+    sizes = {name: sum(file.stat().st_size for file in files) for name, files in packages.items()}
+    room = {"test": sum(sizes.values()) // 10, "val": sum(sizes.values()) // 10}
+    for name in sorted(packages, key=lambda name: hashlib.blake2b(name.encode()).digest()):
+        part = next((part for part, left in room.items() if sizes[name] <= left), "train")
+        if part in room:
+            room[part] -= sizes[name]
+        for file in packages[name]:
+            copy = place / part / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+    return sum(map(len, packages.values()))
 
 
 def spam_assassin(source: Path, place: Path) -> int:
@@ -179,6 +204,14 @@ def write_csv(place: Path, rows: Iterable[tuple[str, str, str]]) -> int:
             writer.writerow(row)
             count += 1
     return count
+
+
+def summaries(source: Path, place: Path) -> int:
+    """text, label, group: the first line of each description of debian-sections."""
+    with source.open(encoding="utf-8", newline="") as file:
+        return write_csv(
+            place, ((row["text"].split("\n")[0], row["label"], row["group"]) for row in csv.DictReader(file))
+        )
 
 
 def gigabyte(source: Path, place: Path, size: int = GIGABYTE) -> int:

@@ -29,12 +29,12 @@ def read(path):
 def test_every_set_says_what_it_is():
     for name, one in data.SETS.items():
         assert re.fullmatch(r"[a-z0-9-]+", name)
-        assert one.place.removesuffix(".csv") == name
+        assert one.place.removesuffix(".csv").removesuffix(".npz") == name
         assert one.licence
         assert one.what
         if isinstance(one.source, str):
             assert one.source in data.SETS
-        elif one.source.client != "lists":
+        elif one.source.client not in ("lists", "python"):
             assert re.fullmatch(r"[0-9a-f]{64}", one.source.sha256)
             assert one.source.version
 
@@ -210,6 +210,27 @@ def test_sections_and_their_gigabyte(tmp_path):
     assert len(large) == count
     assert [row["text"].split(" ")[0] for row in large[:3]] == ["0", "1", "2"]
     assert len({row["text"] for row in large}) == count
+
+
+def test_the_standard_library_is_dealt_by_package(tmp_path):
+    source = tmp_path / "lib"
+    for number in range(30):
+        (source / f"package{number}").mkdir(parents=True)
+        for name in ("__init__", "more"):
+            (source / f"package{number}" / f"{name}.py").write_text("x = 1\n" * 50)
+    (source / "single.py").write_text("x = 2\n" * 50)
+    (source / "site-packages").mkdir()
+    (source / "site-packages" / "other.py").write_text("no")
+    assert texts.standard_library(source, tmp_path / "made") == 61
+    parts = {}
+    for file in (tmp_path / "made").rglob("*.py"):
+        inside = file.relative_to(tmp_path / "made").parts
+        parts.setdefault(inside[1], set()).add(inside[0])
+    assert len(parts) == 31
+    assert all(len(one) == 1 for one in parts.values())
+    counts = [sum(one == {part} for one in parts.values()) for part in ("train", "val", "test")]
+    assert counts[0] >= 24
+    assert min(counts) >= 3
 
 
 def test_a_set_appears_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -68,3 +68,9 @@ def test_the_first_interrupt_waits_and_the_second_does_not():
         assert stop.asked
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_folder_that_cannot_be_written_in_is_told(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(InputError, match="cannot write in"), only_one(tmp_path):
+        pytest.fail("it was held")

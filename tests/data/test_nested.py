@@ -24,6 +24,11 @@ def test_each_amount_is_part_of_the_next(digits):
     assert (parts[0] == first_items(digits, 100).splits["train"]).all()
 
 
+def test_another_seed_takes_others(digits):
+    first, other = (first_items(digits, 100, seed).splits["train"] for seed in (0, 1))
+    assert len(set(first) & set(other)) < 50
+
+
 def test_what_is_judged_and_what_was_fitted_stays(digits):
     part = first_items(digits, 100)
     assert (part.splits["select"] == digits.splits["select"]).all()

@@ -5,7 +5,7 @@ import pytest
 from triarch.core.errors import InputError
 from triarch.data.arrays import from_arrays
 from triarch.data.asked import Asked
-from triarch.data.builtin import BUILT_IN
+from triarch.data.builtin import BUILT_IN, CORPORA
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
 from triarch.data.tables import from_frame
@@ -33,6 +33,16 @@ def test_built_in_data_never_changes():
         "sunspots": "2da5df77975f91a44a1b6bf4b6d09af5",
         "co2": "f00377bfb55c1944fe79349e0618af9b",
     }
+    assert {name: open_source(name).fingerprint for name in CORPORA} == {"web": "aa2923c6852793f22e666c56892f215a"}
+
+
+def test_the_built_in_corpus():
+    source = open_source("web", task="language-model")
+    assert source.corpus is not None
+    assert (source.corpus.documents, source.corpus.bytes) == (628, 2_013_303)
+    assert source.inputs.context == 256
+    dataset = prepare(open_source("web"), None)
+    assert dataset.spec.target.kind == "token"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ They take an `Architecture`, so that one from another package can sit them too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -167,8 +168,10 @@ def chunking(architecture: Architecture, modality: Modality, settings: Mapping[s
     _unequal_chunks(backbone, x, whole)
 
 
-def _unequal_chunks(backbone: Backbone, x: Tensor, whole: Tensor) -> None:
+def _unequal_chunks(backbone: Backbone, x: Tensor, whole: Tensor, context: Features | None = None) -> None:
     state = backbone.start(3)
+    if context is not None:
+        state = replace(state, context=backbone.read(context))
     done = [0, 0, 0]
     for moves in ([5, 2, 4], [1, 3, 0], [2, 2, 6]):
         width = max(moves)
@@ -198,6 +201,60 @@ def _slice(row: Tensor, start: int, width: int) -> Tensor:
     return torch.cat((row[start : start + width], row))[:width]
 
 
+def cross(architecture: Architecture, modality: Modality, settings: Mapping[str, Any] | None = None) -> None:
+    """It reads its context, no padding of it and no future, and chunk by chunk what it reads of it in the whole."""
+    assert "cross" in architecture.abilities
+    assert architecture.causal is not None
+    data = spec(modality)
+    backbone = make(architecture, data, settings={**architecture.causal, "context_dim": 11, **(settings or {})})
+    x, sources = inputs(data, 3), [6, 1, 4]
+    context = _context(sources, 6)
+    whole = _features(backbone, x, None, context).values
+    garbage = _context(sources, 9)
+    _same(_features(backbone, x, None, garbage).values, whole)
+    for row, length in enumerate(sources):
+        alone = replace(context, values=context.values[row : row + 1, :length], mask=None)
+        _same(_features(backbone, x[row : row + 1], None, alone).values[0], whole[row])
+        other = replace(alone, values=alone.values + 1)
+        assert not torch.allclose(_features(backbone, x[row : row + 1], None, other).values[0], whole[row])
+    changed = torch.cat((x[:, :4], inputs(data, 3, data.max_len - 4, seed=3)), dim=1)
+    _same(_features(backbone, changed, None, context).values[:, :4], whole[:, :4])
+    for sizes in ([data.max_len], [1] * data.max_len, [4, 1, 2, data.max_len - 7]):
+        state, given = backbone.start(3), context
+        for start, size in zip(accumulate(sizes, initial=0), sizes):
+            features, state = backbone(x[:, start : start + size], None, state, given)
+            given = None
+            _same(features.values, whole[:, start : start + size])
+    _unequal_chunks(backbone, x, whole, context)
+
+
+def cross_gradients(architecture: Architecture, modality: Modality) -> None:
+    """They reach every parameter, and the context."""
+    data = spec(modality)
+    model = make(architecture, data, settings={**(architecture.causal or {}), "context_dim": 11}).train()
+    context = _context([6, 1, 4], 6)
+    context.values.requires_grad_()
+    features, _ = model(inputs(data, 3), None, None, context)
+    (features.values * torch.randn_like(features.values)).sum().backward()
+    missed = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]
+    assert not missed, f"no gradient reaches {', '.join(missed)}"
+    assert context.values.grad is not None
+    reached = context.values.grad.abs().sum(dim=2) > 0
+    assert context.mask is not None
+    assert (reached == context.mask).all()
+
+
+def _context(lengths: Sequence[int], steps: int) -> Features:
+    """A context of 11 widths, the same for each row whatever comes after its end."""
+    values = torch.randn(len(lengths), max(lengths), 11, generator=torch.Generator().manual_seed(5))
+    padding = 1000 * torch.randn(len(lengths), steps - max(lengths), 11)
+    values = torch.cat((values, padding), dim=1)
+    real = mask(lengths, steps)
+    return Features(
+        torch.where(real[..., None], values, 1000 * torch.randn_like(values)), real, "sequence", values[:, 0]
+    )
+
+
 def survives_saving(architecture: Architecture, modality: Modality, folder: Path) -> None:
     """Saved and loaded, the answers are the same to the bit."""
     from triarch.data.dataset import prepare
@@ -216,9 +273,9 @@ def survives_saving(architecture: Architecture, modality: Modality, folder: Path
     assert (again.answers(sample) == artifact.answers(sample)).all()
 
 
-def _features(backbone: Backbone, x: Tensor, real: Tensor | None) -> Features:
+def _features(backbone: Backbone, x: Tensor, real: Tensor | None, context: Features | None = None) -> Features:
     with torch.no_grad():
-        return backbone(x, real)[0]
+        return backbone(x, real, None, context)[0]
 
 
 def _same(a: Tensor, b: Tensor) -> None:

@@ -19,7 +19,9 @@ SEQUENCES = [cell for cell in CELLS if cell.values[1] != "image"]
 CAUSAL = [cell for cell in SEQUENCES if cell.values[0].causal is not None]
 each_cell = pytest.mark.parametrize(("architecture", "modality"), CELLS)
 each_sequence = pytest.mark.parametrize(("architecture", "modality"), SEQUENCES)
+CROSS = [cell for cell in CAUSAL if "cross" in cell.values[0].abilities]
 each_causal = pytest.mark.parametrize(("architecture", "modality"), CAUSAL)
+each_cross = pytest.mark.parametrize(("architecture", "modality"), CROSS)
 
 
 @each_cell
@@ -67,6 +69,12 @@ def test_causality(architecture, modality):
 @each_causal
 def test_chunking(architecture, modality):
     exams.chunking(architecture, modality)
+
+
+@each_cross
+def test_cross(architecture, modality):
+    exams.cross(architecture, modality)
+    exams.cross_gradients(architecture, modality)
 
 
 @each_cell

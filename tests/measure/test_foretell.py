@@ -52,3 +52,8 @@ def test_noise_is_told():
 def test_what_a_start_costs_in_a_loop_is_not_what_it_costs_in_a_network():
     loops = [Timed("", "", {"calls": calls}, 1e-6 * calls) for calls in (8, 64)]
     assert calibrate([*networks(), *loops]).prices["calls"] == pytest.approx(PRICES["calls"], rel=0.05)
+
+
+def test_the_error_may_be_told_of_other_calls():
+    dear = [Timed(one.group, "", one.work, 2 * one.seconds) for one in networks()]
+    assert calibrate(networks(), dear).errors == pytest.approx(dict.fromkeys("abcd", 0.5), abs=0.02)

@@ -8,6 +8,7 @@ import torch
 from triarch.core.spec import Spec, Target
 from triarch.core.types import Batch
 from triarch.measure.count import macs, training_macs
+from triarch.measure.memory import training_peak
 from triarch.measure.states import state_bytes
 from triarch.measure.weightless import like, weightless
 from triarch.models import registry
@@ -107,6 +108,17 @@ def test_training_takes_three_times_the_way_forth(name):
         forth = macs(twin, lambda: twin(rows))
         both = training_macs(twin, lambda: twin(rows)[0].pooled.sum())
     assert 2.9 * forth < both < 3.05 * forth
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names() if "series" in registry.find(name).modalities])
+def test_a_mask_of_real_steps_changes_no_count_and_no_peak_by_much(name):
+    backbone, _, x = make(name)
+    with weightless(backbone) as twin:
+        rows, mask = like(Batch(x), 2).input, torch.ones(2, T, dtype=torch.bool)
+        plain, masked = (lambda mask=mask: twin(rows, mask)[0].pooled.sum() for mask in (None, mask))
+        assert training_macs(twin, masked) == training_macs(twin, plain)
+        peaks = [training_peak(twin.train(), run) for run in (plain, masked)]
+    assert peaks[0] <= peaks[1] < 2 * peaks[0]
 
 
 @pytest.mark.parametrize(

@@ -56,3 +56,38 @@ def test_where_nothing_is_computed_the_amounts_are_the_same(name):
         empty = build(name, "nano", Classify(), spec)
     network = build(name, "nano", Classify(), spec)
     assert work_of(empty, Batch(x)) == work(network, lambda: network(Batch(x)))
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "expected"),
+    [
+        (
+            lambda: nn.Linear(8, 9), (5, 8),
+            {"product calls": 2, "product macs": 2 * 5 * 8 * 9, "weights": 81, "weight tensors": 2, "far bytes": 0},
+        ),
+        (
+            lambda: nn.Conv1d(6, 7, 3), (2, 6, 22),
+            {"convolution macs": 2 * 20 * 6 * 7 * 3, "back convolution macs": 2 * 20 * 6 * 7 * 3},
+        ),
+        (lambda: nn.Sequential(nn.Linear(4, 4), nn.GELU()), (3, 4), {"gelu numbers": 12, "back gelu numbers": 12}),
+        (lambda: nn.GRU(4, 5, batch_first=True), (1, 7, 4), {"gru steps": 7, "recurrent macs": 7 * 15 * 5}),
+    ],
+)  # fmt: skip
+def test_amounts_of_a_step_of_training(make, shape, expected):
+    with torch.device("meta"):
+        empty = make()
+
+    def loss(module, x):
+        made = module(x)
+        return (made[0] if isinstance(made, tuple) else made).sum()
+
+    with weightless(empty) as twin:
+        nothing = torch.empty(*shape)
+        found = work(twin, lambda: loss(twin, nothing).backward(), training=True)
+        assert all(parameter.grad is None for parameter in twin.parameters())
+    assert {kind: found.get(kind, 0) for kind in expected} == expected
+
+
+def test_a_convolution_of_single_taps_goes_its_own_way():
+    module, x = nn.Conv1d(64, 64, 1), torch.randn(2, 64, 400)
+    assert work(module, lambda: module(x))["own macs"] == 2 * 400 * 64 * 64

@@ -7,8 +7,10 @@ from torch import nn
 from exams import exams
 from exams.specs import inputs, mask, spec
 from parity.compare import assert_same, assert_same_gradients, perturb
+from parity.layouts import translation
 from triarch.layers.norm import RMSNorm
 from triarch.models import registry
+from triarch.ship.layouts import gpt2, llama
 
 LENGTHS = [17, 3, 11, 1, 7]
 SIZE = {"dim": 32, "depth": 3, "num_heads": 4, "hidden_dim": 48}
@@ -20,7 +22,7 @@ def test_gpt2():
     from transformers import GPT2Config, GPT2Model
 
     config = GPT2Config(vocab_size=23, n_positions=17, n_embd=32, n_layer=3, n_head=4, n_inner=48)
-    agree(GPT2, GPT2Model(config), from_gpt2)
+    agree(GPT2, GPT2Model(config), gpt2.LAYOUT)
 
 
 @pytest.mark.parametrize("num_kv_heads", [4, 2, 1])
@@ -28,14 +30,14 @@ def test_llama(num_kv_heads):
     from transformers import LlamaConfig, LlamaModel
 
     theirs = LlamaModel(LlamaConfig(**LIKE, num_key_value_heads=num_kv_heads))
-    agree({"num_kv_heads": num_kv_heads}, theirs, from_llama)
+    agree({"num_kv_heads": num_kv_heads}, theirs, llama.LAYOUT)
 
 
 def test_qwen2():
     from transformers import Qwen2Config, Qwen2Model
 
     theirs = Qwen2Model(Qwen2Config(**LIKE, num_key_value_heads=2))
-    agree({"num_kv_heads": 2, "bias": "qkv"}, theirs, from_llama)
+    agree({"num_kv_heads": 2, "bias": "qkv"}, theirs, llama.LAYOUT)
 
 
 @pytest.mark.parametrize("window", [1, 5, 16, 17])
@@ -43,14 +45,16 @@ def test_mistral(window):
     from transformers import MistralConfig, MistralModel
 
     theirs = MistralModel(MistralConfig(**LIKE, num_key_value_heads=2, sliding_window=window))
-    agree({"num_kv_heads": 2, "window": window}, theirs, from_llama)
+    agree({"num_kv_heads": 2, "window": window}, theirs, llama.LAYOUT)
 
 
-def agree(settings, theirs, translate):
+def agree(settings, theirs, layout):
     """Forward, also chunk by chunk, and backward, with padding."""
     torch.manual_seed(0)
     decoder, data = registry.find("decoder"), spec("text")
-    ours = decoder.backbone(decoder.configure("nano", {**SIZE, **settings}), data).eval()
+    config = decoder.configure("nano", {**SIZE, **settings})
+    ours = decoder.backbone(config, data).eval()
+    translate = translation(layout, ours, config, data)
     perturb(theirs.eval())
     ours.load_state_dict(translate(dict(theirs.named_parameters())))
     x, real = inputs(data, len(LENGTHS)), mask(LENGTHS, 17)
@@ -65,40 +69,6 @@ def agree(settings, theirs, translate):
     made.sin().sum().backward()
     expected.sin().sum().backward()
     assert_same_gradients(ours, theirs, translate)
-
-
-def from_gpt2(theirs):
-    """GPT-2's projections are stored transposed."""
-    ours = {"embed.project.weight": theirs["wte.weight"], "position.table": theirs["wpe.weight"]}
-    names = {
-        "attention_norm": "ln_1", "attention.qkv": "attn.c_attn", "attention.out": "attn.c_proj",
-        "feed_norm": "ln_2", "feed.widen": "mlp.c_fc", "feed.narrow": "mlp.c_proj",
-    }  # fmt: skip
-    for layer in range(3):
-        for name, foreign in names.items():
-            weight = theirs[f"h.{layer}.{foreign}.weight"]
-            ours[f"blocks.{layer}.{name}.weight"] = weight.T if weight.ndim == 2 else weight
-            ours[f"blocks.{layer}.{name}.bias"] = theirs[f"h.{layer}.{foreign}.bias"]
-    return ours | {"norm.weight": theirs["ln_f.weight"], "norm.bias": theirs["ln_f.bias"]}
-
-
-def from_llama(theirs):
-    """Also Qwen2's and Mistral's: what is apart there lies in one matrix here."""
-    ours = {"embed.project.weight": theirs["embed_tokens.weight"], "norm.weight": theirs["norm.weight"]}
-    names = {
-        "attention_norm.weight": ["input_layernorm.weight"],
-        "attention.qkv.weight": [f"self_attn.{part}_proj.weight" for part in "qkv"],
-        "attention.out.weight": ["self_attn.o_proj.weight"],
-        "feed_norm.weight": ["post_attention_layernorm.weight"],
-        "feed.widen.weight": ["mlp.gate_proj.weight", "mlp.up_proj.weight"],
-        "feed.narrow.weight": ["mlp.down_proj.weight"],
-    }
-    if "layers.0.self_attn.q_proj.bias" in theirs:
-        names["attention.qkv.bias"] = [f"self_attn.{part}_proj.bias" for part in "qkv"]
-    for layer in range(3):
-        for name, parts in names.items():
-            ours[f"blocks.{layer}.{name}"] = torch.cat([theirs[f"layers.{layer}.{part}"] for part in parts])
-    return ours
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import triarch
 from race import known
 from triarch.core.choice import Candidate, Choice
+from triarch.core.machine import computing
+from triarch.data.dataset import prepare
+from triarch.data.open import open_source
+from triarch.data.preprocess import Preprocessor
+from triarch.race.trial import Trial
+from triarch.tasks import registry as tasks
+from triarch.training.evaluate import evaluate
+from triarch.training.recipe import Optimiser, Recipe
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,21 @@ def race(name: str, seed: int, out: Path) -> Choice:
     return triarch.choose(
         order.data(seed), models=order.models, steps=order.steps, seconds=1_200, seed=seed, threads=1, out=out
     )
+
+
+def beyond(model: str, seed: int, steps: int = 400, longest: int = 64) -> float:
+    """Of a network with room for `longest` steps, trained on parity of up to 24, the score on the longest."""
+    short, far = (
+        prepare(open_source(data)) for data in (known.parity(seed), known.parity(seed + 100, 300, longest, 49))
+    )
+    roomy = Preprocessor(replace(short.preprocessor.settings, shape=(longest,)), short.preprocessor.tokenizer)
+    short = replace(short, spec=replace(short.spec, shape=(longest,)), preprocessor=roomy)
+    task = tasks.infer(short.spec)
+    recipe = Recipe(model=model, seed=seed, threads=1, steps=steps, optimiser=Optimiser(lr=0.01))
+    trial = Trial(recipe, short, task)
+    trial.run(None, finish=True, steps=steps)
+    with computing(1):
+        return evaluate(trial.trainer.result, task, far.batches(far.rows("all"))).mean("accuracy")
 
 
 def finalist(choice: Choice, family: str) -> Candidate:

@@ -103,3 +103,22 @@ def test_after_screening_the_second_rung_is_widened():
     halving.cut(0, {(model, 0.3): result(score) for model, score in zip(MODELS, (0.1, 0.7, 0.2, 0.9))})
     added = raced(halving, 1, lambda model, rate: rate if model == "b/nano" else -rate)
     assert {model for model, _ in added} == {"b/nano", "d/nano"}
+
+
+def test_rates_of_which_none_has_learned_anything_are_not_chosen_by_noise():
+    models = ["a/nano", "b/nano"]
+    made = Heat("rnn", models, {model: list(RATES) for model in models}, [6, 2], 30.0)
+    halving = Halving(made, ACCURACY, on_folds=False, chance=0.5)
+    scores = (0.51, 0.49, 0.5, 0.5, 0.52, None)
+    out = halving.cut(0, {trial: result(score, half=0.03) for trial, score in zip(halving.alive, scores)})
+    assert out == [("b/nano", 0.3)]
+    out = halving.cut(1, {trial: result(0.5 + trial[1] / 50, half=0.03) for trial in halving.alive})
+    assert halving.finalist.lr == 0.2
+    assert len(out) == 4
+
+
+def test_rates_of_which_one_has_learned_are_chosen():
+    made = Heat("rnn", ["a/nano"], {"a/nano": list(RATES)}, [3], 30.0)
+    halving = Halving(made, ACCURACY, on_folds=False, chance=0.5)
+    halving.cut(0, {trial: result(score, half=0.03) for trial, score in zip(halving.alive, (0.5, 0.51, 0.6))})
+    assert halving.finalist.lr == 0.3

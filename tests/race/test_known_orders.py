@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from race.orders import finalist, race, rates, rungs
+from race.orders import beyond, finalist, race, rates, rungs
 
 SEEDS = (0, 1, 2)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
@@ -52,6 +52,13 @@ def test_the_early_ranking_does_not_decide(seed, tmp_path):
     early = {model: scores[0] for model, scores in rungs(choice).items()}
     assert early["griffin/nano"] < early["encoder/nano"] + 0.2
     assert finalist(choice, "hybrid").score > finalist(choice, "transformer").score + 0.2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_beyond_the_lengths_of_training_a_recurrence_knows_parity_and_attention_guesses(seed):
+    """Trained on up to 24 steps, asked about 49 to 64."""
+    assert beyond("lstm/nano", seed) > 0.9
+    assert beyond("encoder/nano", seed) < 0.65
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -51,6 +51,34 @@ def test_a_prediction_brings_its_error(small):
     assert told.error == found.error
 
 
+def test_steps_of_training_are_another_calibration(small):
+    found = calibration.learn(1, steps=True)
+    assert calibration.known(1) is None
+    assert calibration.known(1, steps=True) == found
+    assert found.errors.keys() == {"gru", "tcn", "encoder"}
+    calibration.learn(1)
+    assert calibration.known(1, steps=True) == found
+
+
+def test_every_lone_operator_that_is_trained_goes_back(small):
+    """Of each name the first."""
+    for single in {one.name: one for one in singles() if one.is_trained}.values():
+        case = calibration._step_of_single(single)
+        case.call()
+        forth = calibration._answer_of_single(single).count()
+        assert sum(case.count().values()) > sum(forth.values())
+
+
+def test_describe_foretells_a_step_only_where_it_is_calibrated(small, monkeypatch):
+    reading = probe.Reading(Latency(2.0, 3.0, 1.0, 0.1), 10, 10)
+    monkeypatch.setattr(probe, "measure_apart", lambda folders, _: dict.fromkeys(folders, reading))
+    assert triarch.describe("tcn/nano").foretold_step_ms is None
+    few = triarch.describe("tcn/nano", batch_size=4, calibrate=True).foretold_step_ms
+    many = triarch.describe("tcn/nano", batch_size=64).foretold_step_ms
+    assert 0 < few.p50 < many.p50
+    assert few.error == many.error == calibration.known(1, steps=True).error
+
+
 @pytest.mark.parametrize("busy", [False, True])
 def test_describe_foretells_what_could_not_be_measured(small, monkeypatch, busy):
     reading = probe.Reading(Latency(2.0, 3.0, 1.0, 0.1, busy), 10, 10)

@@ -90,6 +90,9 @@ def test_of_several_prompts_all_are_printed(models, tmp_path):
         ({"prompt": "a", "beams": 2, "temperature": 0.5}, "--beams"),
         ({"prompt": "\ud800"}, "Unicode"),
         ({"prompt": "a", "draft": "nowhere"}, "nowhere"),
+        ({"prompt": "a", "threads": 0}, "--threads 0"),
+        ({"prompt": "a", "threads": -2}, "--threads -2"),
+        ({"prompt": 5}, "no text"),
     ],
     ids=str,
 )

@@ -37,6 +37,12 @@ def test_pretrain_evaluate_verify(texts: Path, tmp_path: Path, objective: str, m
     loaded = triarch.load(out)
     assert loaded.logits([[2, 3, 4]]).shape == (1, 3, loaded.config.spec.vocab_size)
     assert torch.isfinite(loaded.logits([[2, 3, 4]])).all()
+    size = loaded.config.spec.vocab_size
+    for ids in ([2, 3], [[]], [[2], [2, 3]], [[2, size]], [[-1]], [[2.5]], [["ant"]]):
+        with pytest.raises(InputError, match="token ids"):
+            loaded.logits(ids)
+    with pytest.raises(InputError, match=loaded.config.task):
+        loaded.forecast([np.zeros((3, 1))])
     told = triarch.describe(str(out), batch_size=2)
     assert 0 < told.macs < told.training_macs
     assert told.training_memory_bytes > told.peak_memory_bytes > 0
@@ -85,3 +91,20 @@ def test_bad_texts(tmp_path: Path) -> None:
     (tmp_path / "short.txt").write_text("too short")
     with pytest.raises(InputError, match="3 at least"):
         triarch.pretrain(tmp_path / "short.txt", steps=1)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [([1], "document 70 is no text: int"), ([None], "NoneType"), (["\ud800"], "document 70 is not valid Unicode")],
+)
+def test_bad_lists_of_texts(more: list[object], said: str) -> None:
+    texts = [f"text {number} " * 9 for number in range(70)]
+    with pytest.raises(InputError, match=said):
+        triarch.pretrain([*texts, *more], steps=1)
+
+
+def test_texts_that_are_alike_are_told_as_such() -> None:
+    with pytest.raises(InputError, match="1 different text"):
+        triarch.pretrain(["the same text " * 20] * 80, steps=1)
+    with pytest.raises(InputError, match="bytes is no corpus"):
+        triarch.pretrain(b"bytes " * 900, steps=1)

@@ -32,12 +32,14 @@ def series(items, seed=0):
         ({"models": "plain", "items": "500"}, "--items 500: a law of the data needs 4 amounts"),
         ({"models": "plain", "items": "100,200,400,9999"}, "--items 9999"),
         ({"models": "plain", "items": "100,x"}, "no numbers"),
-        ({"models": "plain", "items": "100.5"}, "whole numbers"),
+        ({"models": "plain", "items": "100.5"}, "--items: .* integer"),
         ({"models": "plain", "seconds": 5}, "--seconds 5"),
         ({"models": "plain/small,lstm/small", "seconds": 20}, "too little"),
-        ({"models": "plain", "hours": "-1"}, "--hours -1"),
-        ({"models": "plain", "flops": 3.0}, "--flops 3"),
-        ({"models": "plain", "utilisation": 2.0}, "--utilisation 2"),
+        ({"models": "plain", "hours": "-1"}, "--hours: .* greater than 0"),
+        ({"models": "plain", "hours": "nan"}, "--hours: .* finite"),
+        ({"models": "plain", "at": "1,-3"}, "--at: .* greater than 0"),
+        ({"models": "plain", "flops": 3.0}, "--flops: "),
+        ({"models": "plain", "utilisation": 2.0}, "--utilisation: "),
         ({"models": "plain", "metric": "MASE"}, "no metric"),
     ],
 )
@@ -58,12 +60,30 @@ def test_tiny_data_is_refused(tmp_path, monkeypatch):
         triarch.scale(models="plain")
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "holds nothing to go on with"),
+        ("{nonsense", "cannot be read"),
+        ('{"models": 7}', "cannot be read"),
+        ('{"models": ["plain"], "fingerprint": "x"}', "from memory"),
+    ],
+)
+def test_a_folder_that_holds_no_forecast_is_refused(content, told, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "options.json").write_text("{}")  # a race's
+    if content is not None:
+        (tmp_path / "run" / "scale.json").write_text(content)
+    with pytest.raises(InputError, match=told):
+        triarch.scale(resume=tmp_path)
+
+
 def test_a_forecast_in_words_and_json_and_again(tmp_path, monkeypatch, capsys):
     for name, value in (("FEWEST_STEPS", 60), ("MOST_EPOCHS", 3), ("SEEDS", 2)):
         monkeypatch.setattr(runs, name, value)
     data, out = series(1_500), tmp_path / "a"
     told = triarch.scale(
-        data, models="plain/nano,textcnn/nano", items="64,128,256,512", seconds=120, hours="0.001,1", out=out
+        data, models="plain/nano,textcnn/nano", items="64,128,256,512", seconds=1e5, hours="0.001,1", out=out
     )
     content = json.loads(json.dumps(as_json(told), allow_nan=False))
     assert set(content) >= {"runs", "trends", "prospects", "crossovers", "purchases", "text", "notes", "metric"}

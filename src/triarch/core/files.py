@@ -114,9 +114,13 @@ def only_one(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process, so that two never write the same run.
 
     Raises:
-        InputError: another process holds it.
+        InputError: another process holds it, or it cannot be written in.
     """
-    with open(folder / ".lock", "w") as file:
+    try:
+        lock = open(folder / ".lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise InputError(f"cannot write in {folder}: {error.strerror}") from error
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import torch
 
+from triarch.core.errors import InputError
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -59,7 +61,12 @@ def computing(threads: int, seed: int | None = None, flush_denormals: bool = Fal
         threads: threads inside one operation.
         seed: where torch's generator starts; None: where it stands, and then it is not given back.
         flush_denormals: take subnormal numbers as zero, which spares linear recurrences a several-fold slowdown.
+
+    Raises:
+        InputError: no thread is left.
     """
+    if threads < 1:
+        raise InputError(f"--threads {threads} is out of bounds", "write a whole number, 1 or more")
     before = torch.get_num_threads()
     flushed = sys.float_info.min / 2 == 0.0  # torch does not tell; it holds for Python's numbers in this thread too
     torch.set_num_threads(threads)

@@ -45,10 +45,11 @@ class Latency:
 
 @dataclass(frozen=True)
 class Foretold:
-    """A latency that was not measured, but told from what a model computes and what that costs on this machine.
+    """A time that was not measured, but told from what a model computes and what that costs on this machine.
 
     Attributes:
-        p50: milliseconds of the network alone, without what comes before and after it.
+        p50: milliseconds of the network alone, without what comes before and after it; of a training step forth, back
+            and the optimiser. With one thread calibrated on processor time.
         error: how far off that is on average for an architecture that took no part in the calibration; 0.1 is 10%.
     """
 
@@ -89,6 +90,7 @@ class Description:
         foretold_ms: where it was, if this machine is calibrated; or right after a calibration.
         training_memory_bytes: the peak of a step with AdamW on a batch of `batch_size`, foretold: weights, gradients,
             two moments, and what is held for the way back.
+        foretold_step_ms: the time of such a step, if this machine is calibrated.
         state_bytes: what a causal model remembers of the item; None where it is not causal as it is.
     """
 
@@ -108,6 +110,7 @@ class Description:
     threads: int
     settings: dict[str, Any]
     foretold_ms: Foretold | None = None
+    foretold_step_ms: Foretold | None = None
 
 
 @dataclass(frozen=True)
@@ -194,11 +197,19 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Translation:
+    """What a text becomes."""
+
+    input: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Predictions:
     """The answers, in the order of the inputs."""
 
     artifact: str
-    predictions: list[Prediction] | list[Forecast]
+    predictions: list[Prediction] | list[Forecast] | list[Translation]
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class SmallRun:
 
 @dataclass(frozen=True)
 class Trend:
-    """The law of one architecture: quantity = floor + size/N^alpha + data/D^beta.
+    """The law of one architecture: quantity = floor + (size/N^alpha + data/D^beta) (1 − quantity/guess)^½.
 
     Attributes:
         quantity: the loss, or the error of the metric: 1 − score where higher is better, else the score.
@@ -49,6 +49,7 @@ class Trend:
         held_out: how many cells of size and amount were.
         covered: the share of them in which all runs lay inside the interval before it was widened.
         widened: how far intervals were stretched in the light of that.
+        guess: the quantity of who guesses; None where there is no such thing, and the last factor is 1.
         refused: why nothing is foretold from it; "" where it is.
     """
 
@@ -64,6 +65,7 @@ class Trend:
     held_out: int
     covered: float | None
     widened: float
+    guess: float | None
     refused: str = ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Modality = Literal["image", "text", "series"]
@@ -66,7 +66,7 @@ class Logits:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted: one of several classes, how a series goes on, or tokens of a text.
+    """What is to be predicted: one of several classes, how a series goes on, tokens of a text, or what it becomes.
 
     Attributes:
         names: the name of each class; the target holds positions in this tuple.
@@ -75,15 +75,23 @@ class Target:
         special: the tokens that stand for no text.
         mask: of these the one that hides another.
         logits: how a model scores them.
+        vocab_size: V of answers that are texts.
+        max_len: T of the longest of them, with its [END], or where they are cut.
+        end: the token that begins and ends them.
+        tokenizer: of the answers, as the library `tokenizers` writes it.
     """
 
-    kind: Literal["class", "future", "token"]
+    kind: Literal["class", "future", "token", "text"]
     names: tuple[str, ...] = ()
     rarest: float = 1.0
     future: Future | None = None
     special: tuple[int, ...] = ()
     mask: int | None = None
     logits: Logits = Logits()
+    vocab_size: int = 0
+    max_len: int = 0
+    end: int = 0
+    tokenizer: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from torch import Tensor
@@ -19,9 +19,11 @@ class State:
 
     Attributes:
         position: (B), the number of steps that each row has seen.
+        context: what the layers keep of the context that they attend to, from `Backbone.read`.
     """
 
     position: Tensor
+    context: tuple[Tensor, ...] = field(default=(), kw_only=True)
 
     def rows(self, index: Tensor) -> Self:
         """The state of the rows `index`, in that order; a row may be taken more than once (beams)."""
@@ -57,10 +59,10 @@ class State:
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
         changed: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for known in fields(self):
+            value = getattr(self, known.name)
             if isinstance(value, tuple):
-                changed[field.name] = tuple(function(part) for part in value)
+                changed[known.name] = tuple(function(part) for part in value)
             elif isinstance(value, Tensor):
-                changed[field.name] = function(value)
+                changed[known.name] = function(value)
         return replace(self, **changed)

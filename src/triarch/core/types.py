@@ -9,7 +9,7 @@ Shape letters, the same in every docstring of the project:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -29,8 +29,12 @@ class Batch:
         target: (B), class numbers; None when the answer is not known. In training also (B K), each class's share of an
             item mixed from several, which sum to 1. Where series are continued (B H), their next values.
         items: (B), the row numbers of the items in their data set; None outside a data set.
-        unit: (B), what an error counts by where series are continued: how far the series moves in a season.
+        unit: (B), what an error counts by where series are continued: how far the series moves in a season; of texts
+            bytes.
         base, spread: (B H) and (B), a first guess and the size of what it may lack, put in by `Forecast`.
+        given: (B T), what a decoder is given of the answer, one step behind `target` (B T), put in by `Translate`.
+        written: (B T), the tokens of the answer that a model wrote, [PAD] after its [END].
+        references: the text of each answer, where answers are texts.
     """
 
     input: Tensor
@@ -40,14 +44,21 @@ class Batch:
     unit: Tensor | None = None
     base: Tensor | None = None
     spread: Tensor | None = None
+    given: Tensor | None = None
+    written: Tensor | None = None
+    references: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return self.input.shape[0]
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on `device`."""
-        moved = {name: value.to(device) for name, value in vars(self).items() if value is not None}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in self.tensors().items()}
         return replace(self, **moved)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Those that are there, by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Flat(Protocol):
+    """Tokens end to end: an array, or shards of one."""
+
+    def __getitem__(self, span: slice, /) -> NDArray[Any]: ...
 
 
 class Blocks(Sequence[NDArray[np.int64]]):
@@ -26,7 +32,7 @@ class Blocks(Sequence[NDArray[np.int64]]):
         documents: (I), the number of its document.
     """
 
-    def __init__(self, flat: NDArray[Any], marks: NDArray[np.int64], context: int) -> None:
+    def __init__(self, flat: Flat, marks: NDArray[np.int64], context: int) -> None:
         self.flat, self.marks, self.context = flat, marks, context
         sought = np.diff(marks)
         pieces = -(-sought // context)

@@ -1,6 +1,7 @@
 """Small real data sets that come with the package or with a dependency.
 
-A new one is a function here and a line in `BUILT_IN`; a table that ships lies in `tables/` with its licence.
+A new one is a function here and a line in `BUILT_IN` or `CORPORA`; a table that ships lies in `tables/` with its
+licence.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pandas as pd
 from sklearn.datasets import load_digits
 
 from triarch.data.asked import Asked
+from triarch.data.corpus import from_documents
 from triarch.data.labels import number_labels
 from triarch.data.long_frame import Roles
 from triarch.data.panel import from_long
@@ -60,6 +62,15 @@ def co2(asked: Asked) -> Source:
     impute = asked.continued.impute or "linear"
     return from_long(_table("co2"), SERIES, replace(asked, continued=replace(asked.continued, impute=impute)), "co2")
 
+
+def web(asked: Asked) -> Source:
+    """628 chapters of the World English Bible, 2 MB of text: Moses, Psalms, Proverbs, New Testament (public domain)."""
+    how = asked.modelled
+    return from_documents("web", list(_table("web")["text"]), how.kind or "bpe", how.context, how.tokenizer)
+
+
+CORPORA: dict[str, Callable[[Asked], Source]] = {"web": web}
+"""Raw text, for models of language."""
 
 BUILT_IN: dict[str, Callable[[Asked], Source]] = {
     "digits": digits,

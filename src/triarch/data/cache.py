@@ -25,7 +25,7 @@ from triarch.core.errors import InputError
 from triarch.core.files import write_text
 from triarch.core.spec import Modality
 from triarch.data.labels import Labels
-from triarch.data.source import Hashes, Source
+from triarch.data.source import Hashes, Parallel, Source
 from triarch.data.store import Ragged, Texts, offsets
 
 VERSION = 1
@@ -238,9 +238,19 @@ def _open(folder: Path) -> Source | None:
             folder=folder,
             digest=entry.fingerprint,
             prints=arrays["prints"],
+            parallel=_answers(folder),
         )
     except (OSError, ValueError, KeyError, ValidationError):
         return None
+
+
+def _answers(folder: Path) -> Parallel | None:
+    """The texts that its inputs become, where they do."""
+    if not (folder / "answers.npy").exists():
+        return None
+    return Parallel(
+        Texts(_mapped(folder / "answers.bin", np.dtype(np.uint8), np.load(folder / "answers.npy", allow_pickle=False)))
+    )
 
 
 def store(source: Source, folder: Path) -> None:
@@ -253,6 +263,10 @@ def store(source: Source, folder: Path) -> None:
     if isinstance(inputs, Ragged):
         arrays["offsets"] = inputs.offsets
     values.tofile(folder / "inputs.bin")
+    if source.parallel is not None:
+        answers = source.parallel.texts.encoded
+        arrays["answers"] = answers.offsets
+        np.ascontiguousarray(answers.flat).tofile(folder / "answers.bin")
     for name, content in arrays.items():
         if content is not None:
             np.save(folder / f"{name}.npy", content, allow_pickle=False)

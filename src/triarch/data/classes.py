@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -12,21 +12,11 @@ from unicodedata import normalize
 from triarch.core.errors import InputError
 from triarch.core.progress import Report
 from triarch.data.ahead import ahead
-from triarch.data.split import Split
+from triarch.data.known import IGNORED, Split, some
+from triarch.data.known import PARTS as PARTS
+from triarch.data.known import endings as endings
 from triarch.data.tokens import encodable
 
-PARTS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "select",
-    "valid": "select",
-    "validation": "select",
-    "dev": "select",
-    "test": "confirm",
-    "testing": "confirm",
-}
-IGNORED = ("thumbs.db", "desktop.ini", "__macosx")
-NAMED = 3
 REPORT_EVERY = 100
 
 T = TypeVar("T")
@@ -137,17 +127,6 @@ def read_each(read: Callable[[Path], T], items: Sequence[Item], kind: str, repor
         if len(faults) > 1:
             what += f"\nand {len(faults) - 1:,} more: {some([str(path) for path, _ in faults[1:]])}"
         raise InputError(what, remedy)
-
-
-def some(names: Sequence[str]) -> str:
-    """The first three names."""
-    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
-
-
-def endings(files: Iterable[Path]) -> str:
-    """How the names of files end, in words."""
-    found = sorted({path.suffix.lower() for path in files})
-    return f"its files end with {some([ending or 'nothing' for ending in found])}"
 
 
 def _listing(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Modality
 from triarch.data.asked import Asked, listed
+from triarch.data.known import TEXT_COLUMNS
 
 TARGET_COLUMNS = ("label", "target", "class", "y")
-TEXT_COLUMNS = ("text", "sentence", "content", "review", "message", "body", "document", "description")
 HEAD, MOSTLY = 1_000, 0.9
 
 Kind = Literal["text", "numbers", "lists"]

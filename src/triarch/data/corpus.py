@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,13 @@ from triarch.core.errors import InputError
 from triarch.core.progress import Report, silent
 from triarch.data.asked import Asked
 from triarch.data.blocks import Blocks
+from triarch.data.corpus_tokens import fit
+from triarch.data.encoder import Encoder
+from triarch.data.gather import gather
 from triarch.data.source import Corpus, Hashes, Source
-from triarch.data.store import Chosen, Texts
-from triarch.data.tokens import END, encode, fit_tokenizer, marked, token_type
+from triarch.data.split import SPLITS
+from triarch.data.store import Chosen, Texts, offsets
+from triarch.data.tokens import encodable, end_of
 
 CONTEXT = 256
 HELD_OUT = 0.1
@@ -38,6 +42,10 @@ def from_documents(
         InputError: there is too little text to split.
     """
     context = context or CONTEXT
+    for number, document in enumerate(documents):
+        if not isinstance(document, str) or not encodable(document):
+            what = "not valid Unicode" if isinstance(document, str) else f"no text: {type(document).__name__}"
+            raise InputError(f"{name}: document {number} is {what}", "give a list of texts")
     kept = [document for document in documents if document.strip()]
     if len(kept) < FEW_DOCUMENTS:
         size = min(STRETCH, max(SHORTEST, sum(map(len, kept)) // FEW_DOCUMENTS))
@@ -45,8 +53,9 @@ def from_documents(
     kept = list(dict.fromkeys(kept))
     if not kept or (tokenizer is None and len(kept) < 3):
         raise InputError(
-            f"{name}: {len(kept)} piece(s) of a thousand letters or more; each split needs one, so 3 at least",
-            "give more text",
+            f"{name}: {len(kept)} different text(s) or stretches of a thousand letters; each split needs one, so 3 at"
+            " least",
+            "give more text, that does not repeat itself",
         )
     texts = Texts.of(kept)
     sizes = texts.encoded.lengths
@@ -55,17 +64,25 @@ def from_documents(
     digest, prints = hashes.finish(np.zeros(0, dtype=np.int64), ())
     dealt = deal(prints, sizes)
     if tokenizer is None:
-        tokenizer = marked(fit_tokenizer(kind, Chosen(texts, np.flatnonzero(dealt == "train"))))
+        tokenizer = fit(kind, Chosen(texts, np.flatnonzero(dealt == "train")))
     flat, marks = _tokens(tokenizer, texts, report)
-    blocks = Blocks(flat, marks, context)
+    return _source(name, Blocks(flat, marks, context), sizes, dealt, tokenizer, digest, {}, [])
+
+
+def _source(
+    name: str, blocks: Blocks, sizes: NDArray[np.int64], dealt: NDArray[np.str_], tokenizer: Tokenizer, digest: str,
+    removed: Mapping[str, int], notes: Sequence[str],
+) -> Source:  # fmt: skip
+    """The source of blocks of documents of these bytes and splits (D)."""
+    marks, context = blocks.marks, blocks.context
     sought = np.diff(marks)
     labels = (sizes[blocks.documents] * (blocks.lengths - 1) / sought[blocks.documents]).astype(np.float32)
     parts = dealt[blocks.documents]
     units = np.zeros(len(blocks), dtype=np.float32)
     for part in np.unique(parts):
         units[parts == part] = labels[parts == part].mean(dtype=np.float64)
-    corpus = Corpus(tokenizer, context, len(texts), int(sizes.sum()), units)
-    notes = [f"{len(texts):,} documents, {sizes.sum():,} bytes, {sought.sum():,} tokens"]
+    corpus = Corpus(tokenizer, context, len(sizes), int(sizes.sum()), units, removed)
+    notes = [*notes, f"{len(sizes):,} documents, {sizes.sum():,} bytes, {sought.sum():,} tokens"]
     return Source(name, "text", blocks, labels, (), parts=parts, notes=notes, digest=digest, corpus=corpus)
 
 
@@ -97,36 +114,37 @@ def stretches(document: str, size: int) -> list[str]:
 
 def _tokens(tokenizer: Tokenizer, texts: Texts, report: Report) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
     """All documents with [END] before the first and after each, and where these are."""
-    end = np.array([tokenizer.token_to_id(END)])
+    encoder = Encoder(tokenizer)
+    end = np.array([end_of(tokenizer)], dtype=encoder.dtype)
     parts, marks = [end], [0]
     for number, text in enumerate(texts):
-        ids = encode(tokenizer, [text])[0]
-        ids = ids[1:] if ids[0] == end else ids
-        parts += [ids, end]
-        marks.append(marks[-1] + len(ids) + 1)
+        (ids,) = encoder.encode([text])
+        parts += [np.frombuffer(ids, dtype=encoder.dtype), end]
+        marks.append(marks[-1] + len(parts[-2]) + 1)
         report(number / len(texts), "tokenising")
-    return np.concatenate(parts).astype(token_type(tokenizer)), np.array(marks, dtype=np.int64)
+    return np.concatenate(parts), np.array(marks, dtype=np.int64)
 
 
 def read_corpus(data: Any, asked: Asked, report: Report) -> Source:
-    """A text file, a folder of them, or a list of texts.
+    """A file or a folder of text, rows with a text each, an hf: set, or a list of texts; see `gather`.
 
     Raises:
         InputError: it is none of these, or holds too little text.
     """
     how = asked.modelled
-    if isinstance(data, Sequence) and not isinstance(data, str):
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         return from_documents("texts", list(data), how.kind or "bpe", how.context, how.tokenizer, report)
-    path = Path(data)
-    if not path.exists():
-        raise InputError(f"there is no corpus {str(data)!r}", "give a text file or a folder of text files")
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    documents = []
-    for file in files:
-        try:
-            documents.append(file.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"{file} is not UTF-8: byte {error.start:,}", "mend its encoding, or move it away"
-            ) from error
-    return from_documents(path.name, documents, how.kind or "bpe", how.context, how.tokenizer, report)
+    if not isinstance(data, str | Path):
+        raise InputError(
+            f"data of type {type(data).__name__} is no corpus", "give a path, an hf: set or a list of texts"
+        )
+    if len(asked.inputs) > 1:
+        raise InputError(f"--input {' '.join(asked.inputs)}: a corpus has one column of texts", "name one")
+    found = gather(str(data), "".join(asked.inputs), how.tokenizer or how.kind or "bpe", report=report)
+    shards = found.shards
+    blocks = Blocks(shards, offsets(shards.lengths), how.context or CONTEXT)
+    dealt = np.array(SPLITS)[shards.parts]
+    return _source(
+        found.name, blocks, shards.bytes.astype(np.int64), dealt, found.tokenizer, found.digest, found.removed,
+        [*found.notes, found.rule],
+    )  # fmt: skip

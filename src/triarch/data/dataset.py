@@ -17,12 +17,16 @@ from triarch.core.errors import InputError, near
 from triarch.core.files import write_text
 from triarch.core.progress import Report, silent
 from triarch.core.spec import Spec, Target
-from triarch.core.types import Batch
+from triarch.core.types import NOTHING, Batch
+from triarch.data.answers import encode_answers, fit_answers, text_target, whole_answer
 from triarch.data.augment.mirror import MOST_ITEMS, Mirror, mirror
+from triarch.data.augment.spare import MOST_ITEMS as MOST_TEXTS
+from triarch.data.augment.spare import Spare, spare
+from triarch.data.augment.texts import USUAL_SHARE
 from triarch.data.blocks import Blocks
 from triarch.data.cache import kept
 from triarch.data.preprocess import LONGEST_TEXT, Preprocessor, Settings, collate
-from triarch.data.source import Inputs, Source, check_learnable
+from triarch.data.source import Inputs, Parallel, Source, check_learnable
 from triarch.data.split import SPLITS, Rows, check_dealt, parted_anew, split, undivided
 from triarch.data.store import Chosen, Ragged, Texts
 from triarch.data.table import Table, enough, tabulate
@@ -40,6 +44,7 @@ class Dataset:
         movable: train and select as they were dealt first, where they may be parted anew.
         lengths: steps of each item, as a model takes them; 1 for images.
         tokens: token ids of each text, cut at the longest that any model takes; None for images and series.
+        answers: those of what each text becomes, after [END].
     """
 
     source: Source
@@ -50,6 +55,7 @@ class Dataset:
     tokens: Ragged | None
     folds: tuple[Rows, ...] = ()
     movable: Rows | None = None
+    answers: Ragged | None = None
     _anew: dict[int, Rows] = field(default_factory=dict, repr=False, compare=False)
 
     def folded(self, number: int | None) -> Dataset:
@@ -76,10 +82,19 @@ class Dataset:
         rows = np.random.default_rng(0).permutation(self.splits["train"])[:MOST_ITEMS]
         return mirror(self.batch(rows).input, self.source.labels[rows])
 
+    @cached_property
+    def spare(self) -> Spare:
+        """Whether its texts have tokens to spare, told from the training split."""
+        assert self.tokens is not None
+        rows = np.random.default_rng(0).permutation(self.splits["train"])[:MOST_TEXTS]
+        return spare([self.tokens[row] for row in rows.tolist()], self.source.labels[rows], USUAL_SHARE)
+
     @property
     def variations(self) -> list[str]:
         """What was found out about how its items may be varied in training, in words."""
-        return [self.mirror.note] if self.spec.modality == "image" else []
+        if self.spec.modality == "series" or self.spec.target.kind != "class":
+            return []
+        return [self.mirror.note if self.spec.modality == "image" else self.spare.note]
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order."""
@@ -99,10 +114,21 @@ class Dataset:
 
     def wanted(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows` without their inputs: what is sought of them."""
+        if self.answers is not None and self.source.parallel is not None:
+            return self._sought(rows, self.answers, self.source.parallel)
         units = self.source.units
         unit = None if units is None else torch.from_numpy(units[rows])
         nothing = torch.empty(len(rows), 0)
         return Batch(nothing, None, torch.from_numpy(self.source.labels[rows]), torch.from_numpy(rows), unit)
+
+    def _sought(self, rows: NDArray[np.int64], answers: Ragged, parallel: Parallel) -> Batch:
+        """The texts that `rows` become, as tokens (B T) and as they are."""
+        ids = [torch.from_numpy(whole_answer(answers[row], self.spec.target)) for row in rows.tolist()]
+        sought = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=NOTHING)
+        return Batch(
+            torch.empty(len(rows), 0), None, sought, torch.from_numpy(rows), torch.full((len(rows),), parallel.unit),
+            references=tuple(parallel.texts[row] for row in rows.tolist()),
+        )  # fmt: skip
 
     def rows(self, name: str) -> NDArray[np.int64]:
         """The row numbers of a split, or of `all` items.
@@ -136,8 +162,9 @@ class Dataset:
         """The items by which candidates are compared: those of select, or of every fold's, one after the other."""
         return np.concatenate([fold["select"] for fold in self.folds]) if self.folds else self.splits["select"]
 
-    def batches(self, rows: NDArray[np.int64], size: int = 256) -> Iterator[Batch]:
-        """The items `rows` in batches, those of like length together."""
+    def batches(self, rows: NDArray[np.int64], size: int | None = None) -> Iterator[Batch]:
+        """The items `rows` in batches, those of like length together; of 256, or 64 where answers are texts."""
+        size = size or (256 if self.answers is None else 64)
         ordered = rows[np.argsort(self.lengths[rows], kind="stable")]
         for start in range(0, len(ordered), size):
             yield self.batch(ordered[start : start + size])
@@ -160,7 +187,7 @@ def prepare(
         InputError: it cannot be learned from, or does not fit the preprocessor.
     """
     learned = preprocessor is None if learned is None else learned
-    if learned and source.units is None and not whole:
+    if learned and source.units is None and source.parallel is None and not whole:
         check_learnable(source)
     dealt = undivided(source) if whole else split(source)
     if learned and not whole:
@@ -184,13 +211,26 @@ def prepare(
     elif source.corpus is None:
         _check_fits(source, preprocessor)
     lengths, cut = _lengths(source, tokens, preprocessor.settings.shape[0])
+    answers = None
+    if source.parallel is not None:
+        if preprocessor.target is None:
+            fitted, kind = fit_answers(source.parallel, dealt.rows["train"], tokenizer)
+            notes.append(f"tokenizer of the answers: {kind}, {fitted.get_vocab_size():,} tokens")
+        else:
+            fitted = Tokenizer.from_str(preprocessor.target.tokenizer)
+        answers = encode_answers(source, fitted, report)
+        if preprocessor.target is None:
+            target = text_target(fitted, answers.lengths[dealt.rows["train"]])
+            preprocessor = Preprocessor(preprocessor.settings, preprocessor.tokenizer, target)
+        assert preprocessor.target is not None
+        lengths = lengths + np.minimum(answers.lengths, preprocessor.target.max_len)
     if cut:
         notes.append(f"{cut:,} items are longer than {preprocessor.settings.shape[0]} steps and are cut")
     spec = Spec(
         name=source.name,
         modality=source.modality,
         shape=preprocessor.settings.shape,
-        target=_target(source, dealt.rows["train"], preprocessor.tokenizer),
+        target=preprocessor.target or _target(source, dealt.rows["train"], preprocessor.tokenizer),
         ragged=bool((lengths != lengths[0]).any()),
         vocab_size=preprocessor.tokenizer.get_vocab_size() if preprocessor.tokenizer else 0,
         items=len(source),
@@ -199,7 +239,7 @@ def prepare(
     )
     source = replace(source, notes=[*source.notes, *notes])
     movable = dealt.rows if dealt.movable else None
-    return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens, dealt.folds, movable)
+    return Dataset(source, spec, preprocessor, dealt.rows, lengths, tokens, dealt.folds, movable, answers)
 
 
 def _target(source: Source, train: NDArray[np.int64], tokenizer: Tokenizer | None) -> Target:

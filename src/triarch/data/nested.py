@@ -9,23 +9,21 @@ from numpy.typing import NDArray
 
 from triarch.data.dataset import Dataset
 
-SEED = 0
 
-
-def first_items(dataset: Dataset, items: int) -> Dataset:
-    """With only `items` of its training items, always the same and part of every larger choice.
+def first_items(dataset: Dataset, items: int, seed: int = 0) -> Dataset:
+    """With only `items` of its training items: of one seed always the same, and part of every larger choice.
 
     Classes keep their shares; items of one group come together, as more data would bring more groups; of series that
     are continued the latest windows are taken. Select and confirm stay, and so does what was fitted on the whole split:
     the scale of inputs, and the tokenizer, so that losses can be compared.
     """
-    return replace(dataset, splits={**dataset.splits, "train": np.sort(_order(dataset)[:items])}, folds=())
+    return replace(dataset, splits={**dataset.splits, "train": np.sort(_order(dataset, seed)[:items])}, folds=())
 
 
-def _order(dataset: Dataset) -> NDArray[np.int64]:
+def _order(dataset: Dataset, seed: int) -> NDArray[np.int64]:
     """The rows of the training split (I), in the order in which they are taken."""
     source, rows = dataset.source, np.sort(dataset.splits["train"])
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(seed)
     if source.continued is not None:
         series, origins = source.continued.series[rows], source.continued.origins[rows]
         last = np.zeros(int(series.max()) + 1, dtype=np.int64)

@@ -12,11 +12,12 @@ from triarch.core.errors import InputError, near
 from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays, from_npz
 from triarch.data.asked import Asked, Continued, Modelled, names
-from triarch.data.builtin import BUILT_IN
+from triarch.data.builtin import BUILT_IN, CORPORA
 from triarch.data.corpus import read_corpus
 from triarch.data.folder import read_folder
 from triarch.data.hub import PREFIX, read_hub
 from triarch.data.idx import IDX_ENDINGS, holds_idx, read_idx
+from triarch.data.parallel import read_parallel
 from triarch.data.source import Source
 from triarch.data.tables import from_frame, read_csv, read_jsonl, read_parquet
 from triarch.data.ts import holds_ts, read_ts
@@ -25,6 +26,8 @@ Reader = Callable[[Path, Asked, Report], Source]
 
 LANGUAGE = ("language-model", "masked-model")
 """The tasks for which data is raw text, without labels."""
+TRANSLATE = "translate"
+"""The task for which a column of texts is the target."""
 
 RAW = (".txt", ".md")
 """Endings of files that hold nothing but text: language can be modelled in them."""
@@ -67,7 +70,7 @@ def open_source(
         target: the column of labels.
         group: the column that says which items belong together and must not be split.
         image_size: the shorter side of pictures.
-        task: classify, forecast, language-model or masked-model, where the data could be for several.
+        task: classify, forecast, translate, language-model or masked-model, where the data could be for several.
         continued: how series are, where they are to be forecast.
         modelled: how text is, where language is to be modelled.
         image_shape: (C, Y, X) of pictures, for a model that takes these only.
@@ -80,8 +83,13 @@ def open_source(
     if isinstance(data, Source):
         return data
     asked = Asked(names(input), target, group, image_size, image_shape, image_white, task, continued, modelled)
+    if str(data) in CORPORA and task in (None, *LANGUAGE):
+        asked.refuse(f"{data} is built in: it", "inputs", "target", "group", "image_size")
+        return CORPORA[str(data)](asked)
     if task in LANGUAGE:
         return read_corpus(data, asked, report)
+    if task == TRANSLATE and not (isinstance(data, str) and data in BUILT_IN):
+        return read_parallel(data, asked, report)
     if isinstance(data, pd.DataFrame):
         return _continued(from_frame(data, asked), asked)
     if isinstance(data, tuple) and len(data) == 2:
@@ -105,7 +113,7 @@ def open_source(
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", "mend its name or its permissions") from error
     if not there:
-        raise InputError(f"there is no data set or file {str(data)!r}", near(str(data), BUILT_IN))
+        raise InputError(f"there is no data set or file {str(data)!r}", near(str(data), {**BUILT_IN, **CORPORA}))
     if is_folder:
         folder: Reader = read_ts if holds_ts(path) else read_idx if holds_idx(path) else read_folder
         return _continued(folder(path, asked, report), asked)

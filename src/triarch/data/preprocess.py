@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError
-from triarch.core.spec import Future, Modality
+from triarch.core.spec import Future, Modality, Target
 from triarch.core.types import Batch
 from triarch.data.source import Inputs, Source
 from triarch.data.store import Ragged
@@ -45,11 +45,16 @@ class Settings:
 
 
 class Preprocessor:
-    """Raw items ⇄ encoded items → Batch."""
+    """Raw items ⇄ encoded items → Batch.
 
-    def __init__(self, settings: Settings, tokenizer: Tokenizer | None) -> None:
+    Args:
+        target: how answers that are texts become tokens.
+    """
+
+    def __init__(self, settings: Settings, tokenizer: Tokenizer | None, target: Target | None = None) -> None:
         self.settings = settings
         self.tokenizer = tokenizer
+        self.target = target
         self._mean = np.array(settings.mean, dtype=np.float32)
         self._std = np.array(settings.std, dtype=np.float32)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -61,6 +61,7 @@ class Corpus:
         documents, bytes: how many, and of how many bytes in UTF-8.
         units: (I), the bytes of a block, on average over its split: what the bits of a block are divided by, so that
             the mean over a split is all bits over all bytes.
+        removed: how many documents each filter took out, in its words.
     """
 
     tokenizer: Tokenizer
@@ -68,6 +69,23 @@ class Corpus:
     documents: int
     bytes: int
     units: NDArray[np.float32]
+    removed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """What is known of pairs of texts beside their inputs.
+
+    Attributes:
+        texts: (I), what each input becomes.
+    """
+
+    texts: Texts
+
+    @property
+    def unit(self) -> float:
+        """The bytes of an answer, on average."""
+        return float(self.texts.encoded.lengths.mean())
 
 
 @dataclass(frozen=True)
@@ -86,6 +104,7 @@ class Source:
         digest, prints: hash of the content, and of each input (I), where they are known already.
         continued: where series are continued, and the items are windows of them.
         corpus: where language is modelled, and the items are blocks of documents.
+        parallel: where each item is a text that becomes another; its label is the number of bytes of that.
     """
 
     name: str
@@ -102,6 +121,7 @@ class Source:
     prints: NDArray[np.uint64] | None = None
     continued: Continuation | None = None
     corpus: Corpus | None = None
+    parallel: Parallel | None = None
 
     @property
     def units(self) -> NDArray[np.float32] | None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from triarch.core.errors import InputError
+from triarch.data.known import DEALT as DEALT
+from triarch.data.known import SPLITS as SPLITS
+from triarch.data.known import Split as Split
 from triarch.data.source import Source
 from triarch.data.windows import CONFIRM, SELECT
 
-Split = Literal["train", "select", "confirm"]
-SPLITS: tuple[Split, ...] = ("train", "select", "confirm")
-DEALT: tuple[Split, ...] = ("confirm", "select")
 SMALL = 3_000
 FEW, FOLDS, REPEATS = 500, 5, 2
 AHEAD = f"by time: of each series the last {CONFIRM:.0%} are confirm, the {SELECT:.0%} before them select"
@@ -56,7 +55,7 @@ def split(source: Source) -> Splits:
 
     Splits that the data itself brings are kept; a select or confirm that it does not bring is taken from its train.
     An item of select or confirm whose input and label stand in an earlier split too, or earlier in its own, is left
-    out: it would be remembered, not recognised.
+    out: it would be remembered, not recognised. Where an item is a text that becomes another, its input suffices.
     """
     if source.units is not None:
         assert source.parts is not None
@@ -73,7 +72,7 @@ def split(source: Source) -> Splits:
             rows[name] = np.flatnonzero(given[name])
     rows, notes = _without_copies(source, rows)
     rule = _rule(source, kept, wanted)
-    if "select" in kept or len(rows["train"]) >= FEW:
+    if "select" in kept or len(rows["train"]) >= FEW or source.parallel is not None:
         return Splits(rows, rule, notes, movable="select" not in kept)
     rule += f"; fewer than {FEW} to train on: select is any of {FOLDS} stratified folds, dealt {REPEATS} times"
     return Splits(rows, rule, notes, (rows, *_folds(source, rows)))
@@ -103,7 +102,7 @@ def check_dealt(source: Source, dealt: Splits) -> None:
         if not len(rows):
             copies = "; ".join(dealt.notes) or "too few groups, or the data's own splits leave it none"
             raise InputError(f"{source.name}: no item is left for {name} ({copies})", "more distinct items are needed")
-    if source.units is not None:
+    if source.units is not None or source.parallel is not None:
         return
     missing = np.setdiff1d(np.arange(len(source.class_names)), source.labels[dealt.rows["train"]])
     if missing.size:
@@ -149,18 +148,19 @@ def _without_copies(source: Source, rows: Rows) -> tuple[Rows, tuple[str, ...]]:
     """Leave copies out of select and confirm, and say how many there are."""
     all_rows = np.concatenate([rows[name] for name in SPLITS])
     split_of = np.repeat(np.arange(len(SPLITS)), [len(rows[name]) for name in SPLITS])
-    key = (source.input_prints + source.labels.astype(np.uint64))[all_rows]
+    key = source.input_prints if source.parallel else source.input_prints + source.labels.astype(np.uint64)
+    key = key[all_rows]
     # Stable: of equal items the one in the earliest split comes first.
     order = np.argsort(key, kind="stable")
     copy = np.zeros(len(key), dtype=bool)
     copy[order[1:]] = key[order[1:]] == key[order[:-1]]
     kept = ~copy | (split_of == 0)
     notes = []
+    what = "inputs are copies" if source.parallel else "items are exact copies"
     if copy.any():
         _, select, confirm = (int((~kept & (split_of == number)).sum()) for number in range(len(SPLITS)))
         notes.append(
-            f"{int(copy.sum()):,} items are exact copies of others; {select:,} are left out of select and"
-            f" {confirm:,} out of confirm"
+            f"{int(copy.sum()):,} {what} of others; {select:,} are left out of select and {confirm:,} out of confirm"
         )
     contradictions = int((~copy).sum()) - _distinct(source.input_prints[all_rows])
     if contradictions:

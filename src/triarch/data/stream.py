@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -22,10 +22,11 @@ class Stream(TorchDataset[Batch]):
     """Batches of one split, epoch after epoch, each epoch in a new order.
 
     Where items differ in length, each bucket of neighbours in that order is sorted by length before it is cut into
-    batches, and the batches are shuffled: little padding, little loss of randomness.
+    batches, and the batches are shuffled: little padding, little loss of randomness. Texts and what they become are
+    cut so that all batches of a bucket have about as many steps: more items where these are short.
 
     Args:
-        batch_size: items of a batch; the split's size where that is less.
+        batch_size: items of a batch, of texts that become others on average; the split's size where that is less.
         augment: varies each batch; None: items come as they are.
     """
 
@@ -62,20 +63,34 @@ class Stream(TorchDataset[Batch]):
             yield self[number]
             number += 1
 
-    def _make_epoch(self, epoch: int) -> NDArray[np.int64]:
-        """The items of each batch of an epoch: (batches, batch_size)."""
+    def _make_epoch(self, epoch: int) -> Sequence[NDArray[np.int64]]:
+        """The items of each batch of an epoch."""
         random = np.random.Generator(np.random.Philox(key=[self.seed, epoch]))
         order = random.permutation(self.items)[: self.per_epoch * self.batch_size]
         if not self.dataset.spec.ragged:
-            return order.reshape(self.per_epoch, self.batch_size)
+            return list(order.reshape(self.per_epoch, self.batch_size))
         bucket = BATCHES_PER_BUCKET * self.batch_size
-        ordered = np.concatenate(
-            [
-                part[np.argsort(self.dataset.lengths[part], kind="stable")]
-                for part in np.split(order, range(bucket, len(order), bucket))
+        buckets = [
+            part[np.argsort(self.dataset.lengths[part], kind="stable")]
+            for part in np.split(order, range(bucket, len(order), bucket))
+        ]
+        if self.dataset.answers is not None:
+            batches = [
+                batch for part in buckets for batch in _of_like_work(part, self.dataset.lengths[part], self.batch_size)
             ]
-        )
-        return random.permutation(ordered.reshape(self.per_epoch, self.batch_size))
+            return [batches[number] for number in random.permutation(len(batches))]
+        return list(random.permutation(np.concatenate(buckets).reshape(self.per_epoch, self.batch_size)))
+
+
+def _of_like_work(rows: NDArray[np.int64], lengths: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """`rows`, in ascending order of their lengths, in batches of about as many steps each, `size` items on average."""
+    batches = len(rows) // size
+    steps = np.cumsum(lengths)
+    cuts = np.searchsorted(steps, steps[-1] * np.arange(1, batches) / batches)
+    least = np.arange(1, batches)
+    cuts = np.maximum.accumulate(np.maximum(cuts - least, 0)) + least  # each has an item at least
+    cuts = np.minimum(cuts, len(rows) - batches + least)
+    return np.split(rows, cuts)
 
 
 class _Count:

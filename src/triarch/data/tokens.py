@@ -1,7 +1,7 @@
 """Text → token ids, by the `tokenizers` library.
 
 `characters` are those of the training texts; `bytes` are the 256; `bpe` joins frequent neighbours among the bytes
-(Sennrich et al. 2016, arXiv 1508.07909) to at most 8,192 tokens.
+(Sennrich et al. 2016, arXiv 1508.07909) to at most 8,192 tokens; `words` are what stands between blanks.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from triarch.core.errors import InputError, near
 from triarch.core.progress import Report
 
-Kind = Literal["characters", "bytes", "bpe"]
+Kind = Literal["characters", "bytes", "bpe", "words"]
 PAD, UNKNOWN = "[PAD]", "[UNK]"
 END, MASK = "[END]", "[MASK]"
+ENDS = (END, "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>")
 SHORT_TEXT = 64
 MOST_TOKENS, FEWEST_TOKENS, BYTES_A_TOKEN = 8_192, 512, 64
 BPE_SAMPLE = 8_000_000
@@ -40,6 +41,13 @@ def fit_tokenizer(kind: str, texts: Sequence[str]) -> Tokenizer:
     """
     if kind not in get_args(Kind):
         raise InputError(f"there is no tokenizer {kind!r}", near(kind, get_args(Kind)))
+    if kind == "words":
+        words = {
+            word: number for number, word in enumerate((PAD, UNKNOWN, *sorted({w for t in texts for w in t.split()})))
+        }
+        made = Tokenizer(models.WordLevel(words, unk_token=UNKNOWN))
+        made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        return made
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     units = sorted({character for text in texts for character in text}) if kind == "characters" else alphabet
     vocabulary = {unit: number for number, unit in enumerate((PAD, UNKNOWN, *units))}
@@ -84,6 +92,12 @@ def encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def end_of(tokenizer: Tokenizer) -> int | None:
+    """The token that stands between documents: [END], or what others call it; None: there is none."""
+    added = {token.content: number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    return next((added[name] for name in ENDS if name in added), None)
 
 
 def marked(tokenizer: Tokenizer) -> Tokenizer:

@@ -84,4 +84,4 @@ class Settings:
 
 def _bounded(name: str, value: float, least: float, most: float) -> None:
     if not math.isfinite(value) or not least <= value <= most:
-        raise InputError(f"--{name} {value} is out of bounds", f"write a number from {least:g} to {most:g}")
+        raise InputError(f"--{name} {value} is out of bounds", f"write a number from {least:,} to {most:,}")

@@ -72,6 +72,12 @@ class Slots:
         """The places (B T) of the steps of this pass."""
         return self.position[:, None] + torch.arange(self.width, device=self.position.device)
 
+    @cached_property
+    def _index(self) -> tuple[Tensor, Tensor]:
+        """The rows (B 1) and the slots (B T) of the steps of this pass."""
+        rows = torch.arange(len(self.position), device=self.position.device)[:, None]
+        return rows, self._coming.remainder(self.size)
+
     def put(self, buffer: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
         """Write, and read.
 
@@ -90,8 +96,7 @@ class Slots:
             start = self.reached % self.size
             buffer[:, :, start : start + self.width] = new
         else:
-            rows = torch.arange(len(new), device=new.device)[:, None]
-            buffer.transpose(1, 2)[rows, self._coming % self.size] = new.transpose(1, 2)
+            buffer.transpose(1, 2)[self._index] = new.transpose(1, 2)
         return buffer[:, :, : self.used], buffer
 
     def _turned(self, buffer: Tensor, new: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from triarch.measure.powerlaw import EXPONENTS, Array, Draws, Points, draw, fit
 
 LEVEL = 0.90
 FEWEST_AMOUNTS = 3
-WORST_ERROR, WORST_SCATTER, LEAST_KEPT, MOST_AT_BOUNDS = 0.10, 0.10, 0.01, 0.5
+WORST_ERROR, WORST_SCATTER, MOST_AT_BOUNDS = 0.10, 0.10, 0.5
 USUAL_COUNT, USUAL_STRAYING = 2, 2.0
 GIVEN, SMALL_ERROR = 1.25, 0.01
 STEPS = 200
@@ -59,7 +59,7 @@ def back_test(points: Points) -> list[HeldOut]:
         laws = draw(known)
         beyond = points.where(points.items >= amounts[end])
         for params, items in sorted({*zip(beyond.params.tolist(), beyond.items.tolist())}):
-            if laws.kept >= LEAST_KEPT and params in known.params:
+            if params in known.params:
                 values = beyond.values[(beyond.params == params) & (beyond.items == items)]
                 found.append(_held_out(laws, params, items, items / float(amounts[end - 1]), values))
     return found
@@ -130,7 +130,7 @@ def fitted(points: Points) -> tuple[dict[float, Draws], list[HeldOut]]:
         together = back_test(points)
         laws = draw(points)
         bar = max(GIVEN * median_error(alone), SMALL_ERROR)
-        if laws.kept >= LEAST_KEPT and together and median_error(together) <= bar:
+        if together and median_error(together) <= bar:
             return {0.0: laws}, together
     return {size: draw(part) for size, part in each.items()}, alone
 
@@ -144,7 +144,7 @@ def refusal(points: Points, laws: Mapping[float, Draws], held: Sequence[HeldOut]
     """Why nothing is foretold from these runs, in words; "" where it may be."""
     if len(points.amounts) <= FEWEST_AMOUNTS:
         return f"runs on {len(points.amounts)} amounts of data are too few: {FEWEST_AMOUNTS + 1} are needed"
-    if min(law.kept for law in laws.values()) < LEAST_KEPT:
+    if np.polyfit(np.log(points.items), np.log(points.values), 1)[0] >= 0:
         return "the loss does not fall with more data"
     if median_error(held) > WORST_ERROR:
         return f"held-out runs were missed by {median_error(held):.0%} (median; the bar is {WORST_ERROR:.0%})"

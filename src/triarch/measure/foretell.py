@@ -69,17 +69,18 @@ class Foreteller:
         return Foretold(1000 * self.seconds(work), self.error)
 
 
-def calibrate(timed: Sequence[Timed]) -> Foreteller:
+def calibrate(timed: Sequence[Timed], told: Sequence[Timed] = ()) -> Foreteller:
     """Find the prices, and how good they are for groups that are left out.
 
     Args:
         timed: operators by themselves, and calls of two groups or more.
+        told: other calls of these groups, for which the errors are then told.
     """
     groups = sorted({one.group for one in timed if one.group})
     errors = {}
     for group in groups:
         prices = _prices([one for one in timed if one.group != group])
-        left_out = [one for one in timed if one.group == group]
+        left_out = [one for one in told or timed if one.group == group]
         errors[group] = mean_error(Foreteller(prices, {}), left_out)
     return Foreteller(_prices(timed), errors)
 

@@ -1,7 +1,8 @@
 """Recurrences and attention, which do much in one call: what they compute and hold, and stand-ins that only say so.
 
 Where nothing is computed, on the meta device or a weightless CPU, a recurrence and, on the meta device, attention are
-not run either: tensors of the same sizes are made in their place.
+not run either: tensors of the same sizes are made in their place. Nor is it known there which places a mask holds:
+all of them, as in a batch without padding.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _line(numbers: int) -> int:
 
 
 class Kernels(TorchFunctionMode):
-    """Puts stand-ins in the place of recurrences and, on the meta device, of attention.
+    """Puts stand-ins in the place of recurrences, of what a mask picks, and, on the meta device, of attention.
 
     Attributes:
         macs: multiply–adds of what they stand for. A recurrence uses each weight once a step, and twice on the way
@@ -83,6 +84,10 @@ class Kernels(TorchFunctionMode):
             return self._recur(name, *args)
         if name == "scaled_dot_product_attention" and args[0].is_meta and not torch.is_grad_enabled():
             return self._attend(*args, **kwargs)
+        if func is Tensor.__getitem__ and _is_mask(args[1]) and _nothing_is_computed(args[0]):
+            return args[0].flatten(0, args[1].ndim - 1).clone()
+        if func is Tensor.index_put and _is_mask(*args[1]) and _nothing_is_computed(args[0]):
+            return args[2].reshape(args[0].shape).clone()
         return func(*args, **kwargs)
 
     def _attend(
@@ -145,6 +150,11 @@ class _Layer(torch.autograd.Function):
         grads = (torch.empty_like(part) for part in weights)
         into = into.transpose(0, 1) if ctx.batch_first else into
         return None, None, None, None, into, torch.empty_like(hidden), *grads
+
+
+def _is_mask(*places: Any) -> bool:
+    """Whether what a tensor is indexed by says of each place whether it is meant."""
+    return isinstance(places[0], Tensor) and places[0].dtype == torch.bool
 
 
 def _nothing_is_computed(x: Tensor) -> bool:

@@ -54,24 +54,24 @@ def rough(call: Callable[[], object], patience: float = 0.25) -> float:
     return _lowest(call, patience, time.perf_counter, CALLS // 10, BLOCKS)
 
 
-def undisturbed(call: Callable[[], object], patience: float, threads: int) -> float:
+def undisturbed(call: Callable[[], object], patience: float, threads: int, calls: int = CALLS // 40) -> float:
     """What a call takes at the least, in milliseconds, as a machine with other work lets it be told.
 
-    The lowest median of five calls in a row; where the call takes one thread, of its CPU time.
+    The lowest median of `calls` calls in a row; where the call takes one thread, of its CPU time.
 
     Args:
-        patience: about so many seconds.
+        patience: about so many seconds, of the same clock.
         threads: threads inside an operation.
     """
-    return _lowest(call, patience, time.process_time if threads == 1 else time.perf_counter, CALLS // 40, CALLS)
+    return _lowest(call, patience, time.process_time if threads == 1 else time.perf_counter, calls, CALLS)
 
 
 def _lowest(call: Callable[[], object], patience: float, clock: Callable[[], float], calls: int, blocks: int) -> float:
-    end = time.perf_counter() + patience
-    for _ in range(WARM_UP // 4):
+    end = clock() + patience
+    for _ in range(min(calls, WARM_UP // 4)):
         call()
     halves: list[float] = []
-    while len(halves) < blocks and (not halves or time.perf_counter() < end):
+    while len(halves) < blocks and (not halves or clock() < end):
         halves.append(float(np.median(_times(call, calls, clock))))
     return min(halves)
 

@@ -90,4 +90,4 @@ def training_peak(model: nn.Module, loss: Callable[[], Tensor], held: int = 0) -
 
 def batch_bytes(batch: Batch) -> int:
     """Bytes of its tensors."""
-    return sum(value.nbytes for value in vars(batch).values() if value is not None)
+    return sum(value.nbytes for value in batch.tensors().values())

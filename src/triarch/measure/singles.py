@@ -22,9 +22,14 @@ class Single:
     make: Callable[[], nn.Module]
     shape: tuple[int, ...]
 
-    def input(self, make: Callable[..., Tensor]) -> Tensor:
-        """`make` an input, laid out as networks lay theirs out."""
-        x = make(*self.shape)
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is a way back: not through what writes where it is told."""
+        return not self.name.endswith(("scan", "relu 2d"))
+
+    def input(self, make: Callable[..., Tensor], rows: int = 1) -> Tensor:
+        """`make` an input of `rows` times the rows, laid out as networks lay theirs out."""
+        x = make(rows * self.shape[0], *self.shape[1:])
         return x.to(memory_format=torch.channels_last) if self.name.endswith("2d") else x
 
 
@@ -33,9 +38,10 @@ class _Again(nn.Module):
         super().__init__()
         self.function, self.times = function, times
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> list[Tensor]:
+        made: list[Tensor] = []
         for _ in range(self.times):
-            made = self.function(x)
+            made = [self.function(x), *(made if self.training else ())]
         return made
 
 

@@ -48,6 +48,6 @@ def weightless(module: M) -> Iterator[M]:
 
 def like(batch: Batch, rows: int) -> Batch:
     """A batch of `rows` items as long as those of `batch`, without padding; called inside `weightless`."""
-    values = vars(replace(batch, mask=None)).items()
-    made = {name: torch.empty(rows, *value.shape[1:], dtype=value.dtype) for name, value in values if value is not None}
+    values = replace(batch, mask=None).tensors().items()
+    made: dict[str, Any] = {name: torch.empty(rows, *value.shape[1:], dtype=value.dtype) for name, value in values}
     return Batch(**made)

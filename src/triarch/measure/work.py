@@ -5,6 +5,7 @@ Counted on the CPU or inside `weightless`, where nothing is computed: the amount
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -28,7 +29,7 @@ CURVES = ("exp", "expm1", "log", "silu", "sigmoid", "tanh", "cos", "sin", "pow",
 MOVES = ("cat", "flip", "constant_pad_nd", "tril", "im2col", "embedding", "index")
 SUMS = ("linalg_vector_norm", "_weight_norm_interface", "mean", "sum", "amax", "_adaptive_avg_pool2d")
 SCATTERED = ("clone", "copy", "_to_copy")
-OF_THEIR_OWN = ("gelu", "softplus", "native_layer_norm", "cumsum", "max_pool2d_with_indices")
+OF_THEIR_OWN = ("gelu", "softplus", "native_layer_norm", "cumsum", "max_pool2d_with_indices", "bernoulli")
 NUMBERS = {
     **dict.fromkeys(CURVES, "curve"), **dict.fromkeys(MOVES, "move"), **dict.fromkeys(SUMS, "sum"),
     **dict.fromkeys(SCATTERED, "scatter"), **{name: name for name in OF_THEIR_OWN},
@@ -39,10 +40,15 @@ NEAR = 1 << 20
 FEW_NUMBERS, SMALL_KERNEL, MANY_ROWS = 20_480, 3, 16
 
 
-def work(module: nn.Module, run: Callable[[], object]) -> Work:
-    """The amounts of `run`, which calls `module`, in evaluation; called outside of inference mode."""
+def work(module: nn.Module, run: Callable[[], object], training: bool = False) -> Work:
+    """The amounts of `run`, which calls `module`; called outside of inference mode.
+
+    Args:
+        training: `run` goes forth and back, inside `weightless`; what it costs to clip the gradients and move the
+            weights belongs to it. Otherwise in evaluation.
+    """
     was_training = module.training
-    module.train(False)
+    module.train(training)
     found: Counter[str] = Counter()
 
     def enter(*_: Any) -> None:
@@ -50,13 +56,17 @@ def work(module: nn.Module, run: Callable[[], object]) -> Work:
 
     hook = register_module_forward_pre_hook(enter)
     try:
-        with torch.no_grad(), _Recurrences(found) as hidden, _Operators(found, hidden):
+        with torch.set_grad_enabled(training), _Recurrences(found) as hidden, _Operators(found, hidden):
             run()
     finally:
         hook.remove()
         module.train(was_training)
-    weights = sum(parameter.nbytes for parameter in module.parameters())
-    return {**found, "far bytes": max(0, weights - NEAR)}
+        if training:
+            module.zero_grad()
+    every = list(module.parameters())
+    if training:
+        return {**found, "weights": sum(one.numel() for one in every), "weight tensors": len(every)}
+    return {**found, "far bytes": max(0, sum(one.nbytes for one in every) - NEAR)}
 
 
 class _Recurrences(Kernels):
@@ -106,14 +116,27 @@ class _Operators(TorchDispatchMode):
 
 
 def _amounts(func: Any, args: Sequence[Any], taken: list[Tensor], given: list[Tensor]) -> dict[str, float]:
-    """The amounts of one operator."""
+    """The amounts of one operator; on the way back it has kinds of its own."""
     name = func._schema.name.partition("::")[2].rstrip("_")
     if _is_free(name, func, taken, given):
         return {"views": 1}
+    forth = re.sub("_backward(_data)?$", "", name)
+    if forth == name:
+        return _forth(name, args, taken, given)
+    if forth == "convolution":
+        grad, x, weight = taken
+        found = _convolution(x, weight, grad, args[4], args[6])
+        found = {kind: amount * (sum(args[-1][:2]) if "macs" in kind else 1) for kind, amount in found.items()}
+    else:
+        found = _forth(forth, args, taken[1:], given)
+    return {f"back {kind}": amount for kind, amount in found.items()}
+
+
+def _forth(name: str, args: Sequence[Any], taken: list[Tensor], given: list[Tensor]) -> dict[str, float]:
     if name in PRODUCTS:
         return _product(*taken[-2:])
     if name == "convolution":
-        return _convolution(taken[0], taken[1], given[0], args[4], args[5])
+        return _convolution(taken[0], taken[1], given[0], args[3], args[5])
     if name.startswith("_scaled_dot_product"):
         rows, steps, keys = prod(taken[0].shape[:2]), taken[0].shape[2], taken[1].shape[2]
         return {"attention calls": 1, "attention macs": 2 * rows * steps * keys * taken[0].shape[3],

@@ -21,6 +21,8 @@ Family = Literal["cnn", "rnn", "transformer", "hybrid"]
 Size = Literal["nano", "micro", "classic", "tiny", "small", "base", "large"]
 SIZES: tuple[Size, ...] = get_args(Size)
 ENTRY_POINTS = "triarch.architectures"
+CONTEXT_DIM = "context_dim"
+"""The setting of architectures that can attend to a context: its width."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Architecture:
     @property
     def abilities(self) -> tuple[str, ...]:
         """What can be asked of it beyond features."""
-        return ("causal",) if self.causal is not None else ()
+        crosses = any(known.name == CONTEXT_DIM for known in fields(self.config))
+        return (*(("causal",) if self.causal is not None else ()), *(("cross",) if crosses else ()))
 
     @property
     def learning_rate(self) -> float:
@@ -83,12 +86,79 @@ class Architecture:
             raise InputError(f"{self.name}: setting {place}: {first['msg']}, not {first['input']!r}") from error
 
 
+@dataclass(frozen=True)
+class Pairing:
+    """The settings of both, and what the second sees of the first: each step, or its summary only."""
+
+    source: Any
+    target: Any
+    sees: Literal["steps", "summary"] = "steps"
+
+
+@dataclass(frozen=True)
+class Coupled(Architecture):
+    """Two architectures of which the first reads a text and the second writes another.
+
+    Attributes:
+        source, target: both.
+    """
+
+    source: Architecture = field(kw_only=True)
+    target: Architecture = field(kw_only=True)
+
+    def configure(self, size: str, settings: Mapping[str, Any]) -> Pairing:
+        """The configs of a size of both; settings are `source` and `target`, a mapping each, and `sees`."""
+        known = {field.name for field in fields(Pairing)}
+        for name in settings:
+            if name not in known:
+                raise InputError(f"{self.name} has no setting {name!r}", near(name, known))
+        parts = {"source": {}, "target": {}, **settings}
+        for name in ("source", "target"):
+            if not isinstance(parts[name], Mapping):
+                raise InputError(f"{self.name}: the settings of its {name} are a mapping", "settings.target.depth=2")
+        sees = parts.get("sees", "steps")
+        if sees not in ("steps", "summary"):
+            raise InputError(f"{self.name}: setting sees: {sees!r}", near(str(sees), ("steps", "summary")))
+        target = {**(self.target.causal or {}), **parts["target"]}
+        return Pairing(self.source.configure(size, parts["source"]), self.target.configure(size, target), sees)
+
+
+def couple(name: str) -> Coupled:
+    """The pair `encoder+decoder`.
+
+    Raises:
+        InputError: the second cannot write, or attends to nothing.
+    """
+    first, _, second = name.partition("+")
+    source, target = find(first), find(second)
+    if "cross" not in target.abilities:
+        able = [known for known in names() if "cross" in find(known).abilities]
+        raise InputError(f"{second} attends to no other's features", f"those that do: {', '.join(able)}")
+    for one in (source, target):
+        if "text" in one.lacks:
+            raise InputError(f"{one.name} does not serve text: {one.lacks['text']}")
+    (low, high), (least, most) = source.learning_rates, target.learning_rates
+    return Coupled(
+        family=target.family if source.family == target.family else "hybrid",
+        config=Pairing,
+        backbone=target.backbone,
+        sizes={size: {} for size in source.sizes if size in target.sizes},
+        learning_rates=(sqrt(low * least), sqrt(high * most)),
+        lacks=dict.fromkeys(("image", "series"), "a pair translates texts"),
+        name=f"{source.name}+{target.name}",
+        source=source,
+        target=target,
+    )
+
+
 def find(name: str) -> Architecture:
-    """The architecture `name`.
+    """The architecture `name`, or a pair, `encoder+decoder`.
 
     Raises:
         InputError: there is none.
     """
+    if "+" in name:
+        return couple(name)
     if name in _files():
         return _load(_files()[name], name)
     if name in _foreign():

@@ -72,3 +72,9 @@ def strip(interval: Interval, point: float, low: float, high: float) -> dict[str
     ends = [min(1.0, max(0.0, (end - low) / ((high - low) or 1.0))) for end in (*interval, point, 0.0)]
     left, right, middle, zero = (round(100 * end, 2) for end in ends)
     return {"left": left, "width": round(right - left, 2), "point": middle, "zero": zero}
+
+
+def size(difference: float, metric: Metric, unit: bool = True) -> str:
+    """A difference without its sign: 31.0 points, 0.120 MASE."""
+    words = gap(abs(difference), metric).lstrip("+")
+    return f"{words} {'points' if metric.direction == 'max' else metric.name}" if unit else words

@@ -36,10 +36,11 @@ class Halving:
     Args:
         on_folds: each rung is a training of its own on another fold, and all of them count; else a rung goes on with
             the training of the one before, and the last counts.
+        chance: the score of who has learned nothing; None: that is not known.
     """
 
-    def __init__(self, heat: Heat, metric: Metric, on_folds: bool) -> None:
-        self.heat, self.metric, self.on_folds = heat, metric, on_folds
+    def __init__(self, heat: Heat, metric: Metric, on_folds: bool, chance: float | None = None) -> None:
+        self.heat, self.metric, self.on_folds, self.chance = heat, metric, on_folds, chance
         self.alive = self._all(heat.models)
         self.screened = {model: max(heat.rates[model]) for model in heat.models} if heat.kept else {}
         if self.screened:
@@ -75,7 +76,11 @@ class Halving:
         return found
 
     def cut(self, number: int, results: Mapping[Trial, dict[str, Any]]) -> list[Trial]:
-        """Keep the best after rung `number`, none that diverged; returns the trials that are out."""
+        """Keep the best after rung `number`, none that diverged; returns the trials that are out.
+
+        Where a model has learned nothing yet, at no learning rate, these are not judged by what noise says: all of them
+        go on, and from the last rung the one in their middle.
+        """
         for trial, result in results.items():
             self._results[trial] = [*(self._results.get(trial, []) if self.on_folds else []), result]
         ranked = sorted(self.alive, key=lambda trial: self._rank(self._results[trial]), reverse=True)
@@ -84,7 +89,13 @@ class Halving:
             self.alive, self._results = self._all([model for model, _ in ranked[: self.heat.kept]]), {}
             return ranked[self.heat.kept :]
         kept = ranked[: rungs[number + 1] if number + 1 < len(rungs) else 1]
-        before, self.alive = self.alive, [trial for trial in kept if self._results[trial][-1]["score"] is not None]
+        for model in dict.fromkeys(model for model, _ in kept):
+            if self._knows_nothing(model):
+                every = sorted(trial for trial in self._done() if trial[0] == model)
+                others = [trial for trial in kept if trial[0] != model]
+                kept = [*others, *every] if number + 1 < len(rungs) else [every[len(every) // 2]]
+        done = self._done()
+        before, self.alive = self.alive, [trial for trial in kept if trial in done]
         return [trial for trial in before if trial not in self.alive]
 
     @property
@@ -102,6 +113,20 @@ class Halving:
             return False
         worst = min(map(self.metric.gain, one["interval"]))
         return other["score"] is None or worst > max(map(self.metric.gain, other["interval"]))
+
+    def _done(self) -> list[Trial]:
+        """The trials in the race that did not diverge."""
+        return [trial for trial in self.alive if self._results[trial][-1]["score"] is not None]
+
+    def _knows_nothing(self, model: str) -> bool:
+        """Whether it is not clearly better than chance at any learning rate that is in the race."""
+        if self.chance is None:
+            return False
+        reached = [
+            min(map(self.metric.gain, self._results[trial][-1]["interval"]))
+            for trial in self._done() if trial[0] == model
+        ]  # fmt: skip
+        return bool(reached) and max(reached) <= self.metric.gain(self.chance)
 
     def _rank(self, results: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
         """Higher is better: the mean score, then the loss; a trial that diverged is last."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
@@ -42,6 +42,9 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(_split)]
 class Options:
     """The parameters of `choose`; `data` is None where it was not a name or a path, `threads` to be tried out."""
 
+    VERB: ClassVar[str] = "choose"
+    FILE: ClassVar[str] = "options.json"
+
     data: str | None = None
     seconds: float | None = None
     steps: int | None = None
@@ -72,7 +75,7 @@ class Options:
     fingerprint: str | None = None
 
     @classmethod
-    def of(cls, entries: Mapping[str, Any]) -> Options:
+    def of(cls, entries: Mapping[str, Any]) -> Self:
         """Options by name, as the command line or a recipe has them.
 
         Raises:
@@ -123,6 +126,8 @@ class Options:
             InputError: there is no such task or metric.
         """
         task = tasks.find(self.task, spec) if self.task else tasks.infer(spec)
+        if spec.target.kind == "text":
+            raise InputError("translations do not race so far", "triarch train … --task translate --model gru+gru/nano")
         return tasks.scored_by(task, self.metric)
 
     def notes(self) -> list[str]:
@@ -152,7 +157,7 @@ class Options:
         return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
 
     @classmethod
-    def stored(cls, entries: Mapping[str, Any]) -> Options:
+    def stored(cls, entries: Mapping[str, Any]) -> Self:
         """From the entries that `to_json` writes.
 
         Raises:
@@ -161,15 +166,35 @@ class Options:
         return TypeAdapter(cls).validate_python(entries)
 
     @classmethod
-    def read(cls, path: Path) -> Options:
-        """From the file of a race.
+    def resumed(cls, folder: Path, beside: bool) -> Self:
+        """From the folder of an interrupted command.
+
+        Args:
+            beside: whether anything else was asked for.
 
         Raises:
-            InputError: it is not there, or was changed.
+            InputError: something was; or the folder holds none, or they were changed.
         """
+        path = folder / "run" / cls.FILE
+        if beside:
+            raise InputError(f"--resume {folder}: the folder knows its options", "leave the others out")
         if not path.is_file():
-            raise InputError(f"{path.parents[1]} holds no race to go on with", "give the --out of a `triarch choose`")
+            raise InputError(f"{folder} holds nothing to go on with", f"give the --out of a `triarch {cls.VERB}`")
         try:
             return TypeAdapter(cls).validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValidationError) as error:
-            raise InputError(f"{path} cannot be read", "start a new race") from error
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read", "start anew") from error
+
+    def named(self, data: Any) -> Any:
+        """`data`, or what it was said to be.
+
+        Raises:
+            InputError: neither is there.
+        """
+        if data is None and self.data is None:
+            begun = self.fingerprint is not None
+            raise InputError(
+                "it was begun on data from memory" if begun else "no data is named",
+                f"in Python: triarch.{self.VERB}(data, resume=…)" if begun else f"triarch {self.VERB} digits …, say",
+            )
+        return self.data if data is None else data

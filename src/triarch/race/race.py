@@ -34,6 +34,7 @@ from triarch.race.candidates import Entry
 from triarch.race.crew import Alone, Crew, Processes
 from triarch.race.halving import Finalist, Halving
 from triarch.race.options import Options
+from triarch.race.overtaking import overtaking
 from triarch.race.plan import (
     SEEDS,
     Finals,
@@ -49,6 +50,7 @@ from triarch.race.plan import (
     threads,
     worth,
 )
+from triarch.race.plateau import blind
 from triarch.race.trial import Trial
 from triarch.race.work import LEAST_SECONDS, Piece, Workshop, evaluation_seconds, recipe_of, rows_of
 from triarch.race.worker import DATA, setting
@@ -117,6 +119,13 @@ class Race:
             raise Interrupted(f"triarch choose --resume {shlex.quote(str(self.run.parent))}")
 
     @cached_property
+    def chance(self) -> float | None:
+        """The score on select of who has learned nothing; None where that is not known."""
+        if self.dataset.spec.target.kind != "class":
+            return None
+        return blind(self.dataset.source.labels[self.dataset.judged], self.task.primary)
+
+    @cached_property
     def crew(self) -> Crew:
         """Who does the work, from the first mention on."""
         if self.workers == 1:
@@ -166,7 +175,7 @@ class Race:
 
     def halve(self, planned: Sequence[Heat]) -> list[Finalist]:
         """Run the trials of every family down to one, rung by rung; a family whose trials all diverged has none."""
-        halvings = [Halving(heat, self.task.primary, bool(self.dataset.folds)) for heat in planned]
+        halvings = [Halving(heat, self.task.primary, bool(self.dataset.folds), self.chance) for heat in planned]
         for number in range(max(len(heat.rungs) for heat in planned)):
             running = [halving for halving in halvings if number < len(halving.heat.rungs)]
             slots = {halving: halving.heat.slot(number, len(halving.alive)) for halving in running}
@@ -210,15 +219,14 @@ class Race:
     def finals(self, finalists: list[Finalist], plan: Finals) -> dict[str, list[dict[str, Any]]]:
         """Train each finalist from scratch on fresh seeds, all for the same time; model → results.
 
-        Those that are clearly behind have one.
+        Those that are clearly behind have one, unless it says that they may not be.
         """
-        runs = [
-            (finalist, seed)
-            for seed in range(1, plan.seeds + 1)
-            for finalist in finalists
-            if seed == 1 or finalist.model not in plan.behind
-        ]
-        self._do(self._final(*run, plan, len(runs) - position) for position, run in enumerate(runs))
+        contenders = [finalist for finalist in finalists if finalist.model not in plan.behind]
+        runs = [(one, seed) for seed in range(1, plan.seeds + 1) for one in (contenders if seed > 1 else finalists)]
+        if plan.behind and plan.seeds > 1:
+            self._train(runs[: len(finalists)], plan, len(runs))
+            runs = self._reopened(runs, finalists, contenders, plan)
+        self._train(runs, plan, len(runs))
         return {
             finalist.model: [self._result(final_key(one.model, seed)) for one, seed in runs if one == finalist]
             for finalist in finalists
@@ -325,6 +333,25 @@ class Race:
             seconds=max(LEAST_SECONDS, slot) if self.budget.timed else None,
             leaves=_weights(finalist.model, seed),
         )
+
+    def _train(self, runs: Sequence[tuple[Finalist, int]], plan: Finals, ahead: int) -> None:
+        """Finals of finalists on seeds. Args: ahead: how many are still to be run, the first of these included."""
+        self._do(self._final(*run, plan, ahead - position) for position, run in enumerate(runs))
+
+    def _reopened(
+        self, runs: list[tuple[Finalist, int]], finalists: list[Finalist], contenders: list[Finalist], plan: Finals
+    ) -> list[tuple[Finalist, int]]:
+        """The runs, and more seeds for those of which the first final says that their trials misled.
+
+        They come first in each round. Where there is no time for more finals than were planned, the last ones go.
+        """
+        results = {one.model: self._result(final_key(one.model, 1)) for one in finalists}
+        strata = self.strata(self.rows("select", plan.select, self.fold(1)))
+        open_again = overtaking(results, plan.behind, self.task.primary, strata)
+        racing = [one for one in finalists if one.model in open_again] + contenders
+        more = [(one, seed) for seed in range(2, plan.seeds + 1) for one in racing]
+        planned = len(runs) - len(finalists)
+        return runs[: len(finalists)] + (more if self.budget.steps else more[:planned])
 
     def _item_seconds(self, finalist: Finalist) -> float:
         """What it takes to evaluate one item."""

@@ -1,7 +1,8 @@
 """Why the finalists stand as they do: what their trained networks use, how far back they look, and what they bear.
 
 An ablation takes a part of every item away and scores what was trained on whole items: so it shows what a network uses,
-not what it could learn to do without. All of it is measured on items of confirm, which the verdict has opened.
+not what it could learn to do without. What less data costs is shown by training anew. All of it is
+measured on items of confirm, which the verdict has opened.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from triarch.measure.gradient import joined, part_left, squares
 from triarch.model import Model
 from triarch.race.changes import Altered, ablations, disturbances
 from triarch.race.costs import trained
-from triarch.race.figures import gap, power
+from triarch.race.figures import gap, power, size
+from triarch.race.less import Halved, halved, learns_from, suited
 from triarch.race.plan import Finals, explaining
 from triarch.race.race import Race
 from triarch.race.robustness import Bench
@@ -31,6 +33,7 @@ from triarch.tasks.task import Task
 
 MOST_ITEMS, FEWEST_ITEMS = 500, 100
 MIDDLE, AT_ONCE, NEAREST = 64, 16, 4  # items whose gradients are taken, so many in a pass; the least distance told
+HALVING, HALF = 0.4, "half of the items"  # part of the time that is kept for training on less; its name
 BEARING = 1.5  # a pass may take so much longer than the longest before
 
 
@@ -64,7 +67,9 @@ def reasons(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], verdict:
     takes, bears = ablations(race.dataset), disturbances(race.dataset, race.options.impute)
 
     def measure() -> dict[str, Any]:
-        until = race.elapsed + race.left + explaining(race.budget) if race.budget.timed else np.inf
+        end = race.elapsed + race.left + explaining(race.budget) if race.budget.timed else np.inf
+        halving = suited(race.dataset)
+        until = end - HALVING * explaining(race.budget) if halving and race.budget.timed else end
         changes = [one for one in chain(*zip_longest(takes, bears)) if one is not None]
         items = _items(plan, until - race.elapsed, len(changes) * len(models))
         done: dict[str, Any] = {"items": items, "effects": [], "gradients": [], "left_out": []}
@@ -89,6 +94,12 @@ def reasons(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], verdict:
             with computing(race.base.threads):
                 found = faded(networks, race.dataset, race.task, race.base.seed)
             done["gradients"] = [asdict(one) for one in found]
+        if halving:
+            final = next(one for one in finals[verdict.model] if one["score"] is not None)
+            slot = plan.slot if race.budget.timed else 0.0
+            half = halved(race, verdict.model, final, networks[verdict.model][0], slot, batches, end)
+            done["halved"] = asdict(half) if half else None
+            done["left_out"] += [HALF] if slot and not half else []
         return done
 
     done = race.once("reasons", measure)
@@ -101,6 +112,11 @@ def reasons(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], verdict:
         if (change := by_name.get(one.name))
     ]
     told += [Reason(one.model, "gradient", "gradient", far(one), one.part, one.interval) for one in gradients]
+    if done.get("halved"):
+        half = TypeAdapter(Halved).validate_python(done["halved"])
+        told.append(
+            Reason(half.model, "data", HALF, learns_from(half, race.task.primary), half.difference, half.interval)
+        )
     borne = [one for one in effects if one.name not in by_name]
     late = ", ".join(done["left_out"]) if effects else "what the finalists use and what they bear"
     notes = [f"there was no time to measure: {late}"] if done["left_out"] else []
@@ -116,7 +132,7 @@ def used(effect: Effect, change: Altered, metric: Metric) -> str:
         return f"{effect.model}: {change.act} costs nothing that could be measured ({found})."
     worse = metric.gain(effect.difference) < 0
     least, most = sorted((abs(low), abs(high)))
-    cost = f"{_size(effect.difference, metric)} ({_size(least, metric, False)} to {_size(most, metric, False)})"
+    cost = f"{size(effect.difference, metric)} ({size(least, metric, False)} to {size(most, metric, False)})"
     if worse:
         return f"{effect.model} uses {change.uses}: {change.act} costs it {cost}."
     return f"{effect.model}: {change.act} gains it {cost}."
@@ -176,9 +192,3 @@ def _causal(network: Model) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _size(difference: float, metric: Metric, unit: bool = True) -> str:
-    """A difference without its sign: 31.0 points, 0.120 MASE."""
-    words = gap(abs(difference), metric).lstrip("+")
-    return f"{words} {'points' if metric.direction == 'max' else metric.name}" if unit else words

@@ -27,7 +27,7 @@ from triarch.models import registry
 from triarch.race.baselines import Fitted, channels_of, find, frame_of
 from triarch.race.costs import GUARD, Standing, best_seed, trained
 from triarch.race.plan import Finals, rounds
-from triarch.race.plateau import undecided
+from triarch.race.plateau import MORE, undecided
 from triarch.race.race import Race
 from triarch.race.telling import Story, text
 from triarch.training.evaluate import Scores, evaluate
@@ -125,7 +125,11 @@ def judge(
         settling=settling,
         optimism=metric.gain(best["score"]) - metric.gain(score),
         undecided=undecided(
-            finals, {finalist: registry.find(finalist.partition("/")[0]).family for finalist in finals}, metric
+            finals,
+            {finalist: registry.find(finalist.partition("/")[0]).family for finalist in finals},
+            metric,
+            race.chance,
+            _longer(race),
         ),
     )
     done = [result["score"] for result in finals[winner.model] if result["score"] is not None]
@@ -208,6 +212,12 @@ def _baseline(
         what_settles(comparison, race, plan),
     )  # fmt: skip
     return found, lead
+
+
+def _longer(race: Race) -> str:
+    """The option that gives a race more time, or steps."""
+    budget = race.budget
+    return f"--steps {MORE * budget.steps}" if budget.steps else f"--seconds {MORE * budget.seconds:.0f}"
 
 
 def _surely(difference: Difference, metric: Metric) -> float:

@@ -2,99 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from math import isfinite
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from triarch.core.errors import InputError
 from triarch.core.files import write_json
 from triarch.core.machine import this_machine
-from triarch.core.results import as_json
+from triarch.core.results import Metric, as_json
 from triarch.core.scaling import Prospect, Scaling, SmallRun
 from triarch.data.dataset import Dataset
 from triarch.models import registry
-from triarch.race.options import Options
 from triarch.race.work import rows_of
 from triarch.scaling.grid import Grid, amounts_of, calibrated_at, fitting, ladders
 from triarch.scaling.prospect import LOSS, REACH, Outlook, crossovers, outlook, prospects, purchases, set_aside
 from triarch.scaling.runs import SEEDS, SELECT_ITEMS, Cell, Runs, Sized, counted
+from triarch.scaling.wanted import Wanted
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
 from triarch.training.start import step_seconds
-
-UTILISATION = 0.35
-HOURS = (1.0,)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The parameters of `scale`.
-
-    Attributes:
-        common: those that `choose` has too.
-        items: amounts of data to run; (): as they fit.
-        at: amounts to foretell for; (): what there is, and ten times the largest run.
-        hours: of computing, for which the best buy is told.
-        flops: a second, of the machine of these hours; None: this machine, as it was timed.
-        utilisation: the share of `flops` that a training uses.
-    """
-
-    common: Options
-    items: tuple[int, ...] = ()
-    at: tuple[int, ...] = ()
-    hours: tuple[float, ...] = HOURS
-    flops: float | None = None
-    utilisation: float = UTILISATION
-
-    def check(self) -> None:
-        """Check what stands on its own.
-
-        Raises:
-            InputError: a figure that makes no sense.
-        """
-        for name, values in (("items", self.items), ("at", self.at), ("hours", self.hours)):
-            for value in values:
-                if not (isfinite(value) and value > 0):
-                    raise InputError(f"--{name} {value:g}: only what is above 0 makes sense")
-        if self.flops is not None and not (isfinite(self.flops) and self.flops >= 1e6):
-            raise InputError(f"--flops {self.flops:g}: that is no machine", "FLOP/s: 3.1e14, say, for a modern GPU")
-        if not 0 < self.utilisation <= 1:
-            raise InputError(f"--utilisation {self.utilisation:g}: a share from 0 to 1", "0.35 is usual")
-
-    @property
-    def speed(self) -> float | None:
-        """Multiply–adds a second of the machine that hours are counted of; None: as timed here."""
-        return None if self.flops is None else self.flops * self.utilisation / 2
-
-    def machine(self, threads: int) -> str:
-        """That machine in words."""
-        if self.flops is None:
-            return f"this machine, {threads} thread{'s' * (threads > 1)}, as its runs were timed"
-        return f"a machine of {self.flops:.3g} FLOP/s, used to {self.utilisation:.0%}"
-
-    def to_json(self) -> str:
-        """As `read` takes it."""
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def read(cls, path: Path) -> Wanted:
-        """From the file of a forecast.
-
-        Raises:
-            InputError: it is not there, or was changed.
-        """
-        if not path.is_file():
-            raise InputError(f"{path.parents[1]} holds no runs to go on with", "give the --out of a `triarch scale`")
-        try:
-            return TypeAdapter(cls).validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValidationError) as error:
-            raise InputError(f"{path} cannot be read", "start anew") from error
 
 
 def planned(wanted: Wanted, dataset: Dataset, task: Task, base: Recipe, seconds: float) -> Grid:
@@ -103,7 +32,7 @@ def planned(wanted: Wanted, dataset: Dataset, task: Task, base: Recipe, seconds:
     Raises:
         InputError: unknown models or amounts, too little data or time.
     """
-    names = ladders(wanted.common.models, dataset.spec.modality)
+    names = ladders(wanted.models, dataset.spec.modality)
     amounts = amounts_of(len(dataset.splits["train"]), wanted.items)
     sizes = {name: [_counted(model, dataset, task) for model in models] for name, models in names.items()}
     known: dict[str, float] = {}
@@ -128,15 +57,16 @@ def run(runs: Runs, wanted: Wanted, plan: Callable[[], Grid]) -> Scaling:
     for model, rate in rates.items():
         runs.reporter.say(f"{model}: learning rate {rate:.2g}")
     runs.fill(sizes, grid.amounts, rates)
-    made = set_aside(_collected(runs, sizes, grid.amounts, rates), _guess(dataset))
+    guessed = guess(dataset, None)
+    made = set_aside(_collected(runs, sizes, grid.amounts, rates), guessed)
     if not any(run.used for run in made):
         raise InputError(
             "no run does better than guessing, or none was finished in its time", "give more --seconds, or more data"
         )
     metric = task.primary
     least = 0.5 / len(rows_of(dataset, "select", SELECT_ITEMS))
-    losses = outlook(made, None, least)
-    errors = None if metric.name == LOSS else outlook(made, metric, least)
+    losses = outlook(made, None, least, guessed)
+    errors = None if metric.name == LOSS else outlook(made, metric, least, guess(dataset, metric))
     known = {size.model: size for size in sizes}
     tall = {
         name: {size.model: size.params for size in _ladder(name, [one for one in sizes if one.architecture == name],
@@ -275,13 +205,15 @@ def small_run(cell: Cell, size: Sized, result: Mapping[str, Any]) -> SmallRun:
     )  # fmt: skip
 
 
-def _guess(dataset: Dataset) -> float | None:
-    """The loss of who knows the shares of the classes only, in nats."""
-    if dataset.spec.target.kind != "class":
+def guess(dataset: Dataset, metric: Metric | None) -> float | None:
+    """The loss in nats, or the error, of who knows the shares of the classes and nothing else; None: no classes."""
+    if dataset.spec.target.kind != "class" or (metric is not None and metric.direction == "min"):
         return None
     counts = np.bincount(dataset.labels("train"))
     shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log(shares)).sum())
+    if metric is None:
+        return float(-(shares * np.log(shares)).sum())
+    return float(1 - (1 / len(shares) if metric.by_class else shares.max()))
 
 
 def _notes(made: Sequence[SmallRun], grid: Grid, known: Mapping[str, Sized], rates: Mapping[str, float]) -> list[str]:

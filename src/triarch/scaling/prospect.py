@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import inf, isinf
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ from triarch.measure.extrapolation import (
 from triarch.measure.powerlaw import Array, Draws, Points, fit
 
 REACH = 10.0
-GUESSING = 0.9
+GUESSING = 0.95
 SURE = 0.9
 BOUGHT_AMOUNTS = 60
 LOSS, TINY = "loss", 1e-9
@@ -73,18 +74,21 @@ class Outlook:
         return size, draws[size]
 
 
-def outlook(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Outlook:
+def outlook(runs: Sequence[SmallRun], metric: Metric | None, least: float, guess: float | None = None) -> Outlook:
     """Fit each architecture, test the fits on held-out runs, and widen all intervals by what these were missed by.
 
     Args:
         runs: those that are `used` count.
         metric: whose error the laws are of; None: of the loss.
         least: errors of a metric up to 1 below this count as this, since a law never reaches 0.
+        guess: the loss or error of who guesses; None: there is no such thing.
     """
     quantity = LOSS if metric is None else f"error of {metric.name}"
     used = [run for run in runs if run.used]
     names = list(dict.fromkeys(_architecture(run.model) for run in runs))
-    points = {name: _points([run for run in used if _architecture(run.model) == name], metric, least) for name in names}
+    points = {
+        name: _points([run for run in used if _architecture(run.model) == name], metric, least, guess) for name in names
+    }
     fits = {name: _fitted(part) for name, part in points.items() if len(part) and _fit_for_laws(part)}
     widened = widening([one.strayed for fit in fits.values() for one in fit.held])
     trends: list[Trend] = []
@@ -94,7 +98,7 @@ def outlook(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Ou
         if name not in fits:
             count = len(points[name].amounts)
             why = f"runs that do better than guessing on {count} amounts of data are too few"
-            trends.append(Trend(quantity, name, 0, 0, 0, 0, 0, 0, None, 0, None, 1.0, why))
+            trends.append(Trend(quantity, name, 0, 0, 0, 0, 0, 0, None, 0, None, 1.0, guess, why))
             continue
         found = fits[name]
         parts = {name: found.points} if 0.0 in found.laws else {
@@ -270,11 +274,11 @@ def _trend(quantity: str, model: str, points: Points, found: _Fit, widened: floa
     covered = float(np.mean([one.strayed <= 1 for one in ours])) if ours else None
     return Trend(
         quantity, model, int(points.amounts[0]), law.floor, law.size, law.alpha, law.data, law.beta, missed, len(ours),
-        covered, widened, found.why,
+        covered, widened, None if isinf(law.guess) else law.guess, found.why,
     )  # fmt: skip
 
 
-def _points(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Points:
+def _points(runs: Sequence[SmallRun], metric: Metric | None, least: float, guess: float | None) -> Points:
     values = [run.loss if metric is None else run.score for run in runs]
     known = [(run, value) for run, value in zip(runs, values) if value is not None]
     share = metric is not None and metric.direction == "max"
@@ -283,6 +287,7 @@ def _points(runs: Sequence[SmallRun], metric: Metric | None, least: float) -> Po
         np.array([run.params for run, _ in known], dtype=np.float64),
         np.array([run.items for run, _ in known], dtype=np.float64),
         np.array(turned, dtype=np.float64),
+        inf if guess is None else guess,
     )
 
 

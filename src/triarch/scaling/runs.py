@@ -113,14 +113,17 @@ def counted(model: str, rates: tuple[float, float], dataset: Dataset, task: Task
 def converge(
     cell: Cell, dataset: Dataset, task: Task, base: Recipe, watch: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Train on the first `cell.items` items until the loss on select has stopped falling; plain JSON values.
+    """Train on `cell.items` items until the loss on select has stopped falling; plain JSON values.
+
+    Each seed has items of its own, the same for all models: what lies in the choice of few items would else be common
+    to all runs on as many, and bend every law.
 
     Args:
         dataset: the whole one.
         base: what all trainings have in common.
         watch: told in words how it stands, after each step; what it raises ends the run.
     """
-    part = first_items(dataset, cell.items)
+    part = first_items(dataset, cell.items, cell.seed)
     whole = resolve(recipe_of(base, cell.model, cell.lr, base.seed + cell.seed), dataset)
     per_epoch = max(1, cell.items // base.batch_size)
     # Counted in passes alone: begun after a number of batches, it would come for the larger amounts only.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch import Tensor
 from triarch import __version__
 from triarch.core.errors import InputError
 from triarch.core.files import write_bytes, write_json, write_text
-from triarch.core.results import Ahead, Forecast, Prediction
+from triarch.core.results import Ahead, Forecast, Prediction, Translation
 from triarch.core.spec import Spec
 from triarch.core.types import Batch
 from triarch.data.long_frame import latest
@@ -30,13 +30,15 @@ from triarch.data.times import written
 from triarch.model import Model, build
 from triarch.tasks import registry as tasks
 from triarch.tasks.forecast import QUANTILES
-from triarch.tasks.task import Task
+from triarch.tasks.task import Task, joined
+from triarch.tasks.translate import Translate
 
 FORMAT = 1
 GOLDEN_ITEMS = 4
 TOP = 3
 CONFIG, WEIGHTS, PREPROCESSOR = "config.json", "model.safetensors", "preprocessor.json"
 TOKENIZER, GOLDEN, CARD = "tokenizer.json", "golden.safetensors", "README.md"
+ANSWERS = "answers.tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class Artifact:
     preprocessor: Preprocessor
 
     def answers(self, inputs: Inputs, batch_size: int = 256) -> NDArray[np.float32]:
-        """Raw inputs, in the layout of `Source.inputs`, → probabilities of the classes (I K), or quantiles (I H Q).
+        """Raw inputs, in the layout of `Source.inputs`, → probabilities of the classes (I K), quantiles (I H Q), or the
+        tokens of texts (I T).
 
         Raises:
             InputError: an input has another shape than the training data.
@@ -80,7 +83,7 @@ class Artifact:
             for start in range(0, len(encoded), batch_size):
                 batch = self.task.prepare(collate(encoded[start : start + batch_size]))
                 answers.append(self.task.decode(self.model(batch), batch))
-        return torch.cat(answers).numpy()
+        return joined(answers).numpy()
 
     def logits(self, token_ids: Tensor | NDArray[np.int64] | Sequence[Sequence[int]]) -> Tensor:
         """Token ids (B T) → the score of each token of the vocabulary at each step (B T V).
@@ -91,15 +94,24 @@ class Artifact:
         spec = self.config.spec
         if spec.target.kind != "token":
             raise InputError("this model has no scores for tokens: it is no language model")
-        ids = torch.as_tensor(token_ids, dtype=torch.long)
-        if ids.ndim != 2 or not ids.numel() or ids.min() < 0 or ids.max() >= spec.vocab_size:
-            raise InputError(f"token ids (B T) from 0 to {spec.vocab_size - 1} are wanted, not {tuple(ids.shape)}")
+        wanted = f"token ids (B T) from 0 to {spec.vocab_size - 1} are wanted"
+        try:
+            ids = torch.as_tensor(token_ids)
+        except (TypeError, ValueError) as error:
+            raise InputError(wanted, "give rows of one length") from error
+        if ids.is_floating_point() or ids.ndim != 2 or not ids.numel():
+            raise InputError(f"{wanted}, not shape {tuple(ids.shape)} of {ids.dtype}")
+        if ids.min() < 0 or ids.max() >= spec.vocab_size:
+            raise InputError(f"{wanted}, not {int(ids.min())} to {int(ids.max())}")
+        ids = ids.long()
         self.model.eval()
         with torch.inference_mode():
             logits: Tensor = self.model(Batch(ids))
         return logits
 
-    def predict(self, inputs: Any, names: Sequence[str] | None = None) -> list[Prediction] | list[Forecast]:
+    def predict(
+        self, inputs: Any, names: Sequence[str] | None = None
+    ) -> list[Prediction] | list[Forecast] | list[Translation]:
         """Raw inputs → answers, in their order.
 
         Args:
@@ -111,6 +123,9 @@ class Artifact:
         """
         if self.config.spec.target.kind == "future":
             return self.forecast(inputs, names=names)
+        if isinstance(self.task, Translate):
+            texts = self._many(inputs)
+            return [Translation(*pair) for pair in zip(map(str, texts), self.translate(texts))]
         if self.config.spec.target.kind == "token":
             raise InputError(
                 "this model tells no classes, it models language",
@@ -129,6 +144,17 @@ class Artifact:
             predictions.append(Prediction(name, classes[best[0]], float(row[best[0]]), top))
         return predictions
 
+    def translate(self, inputs: str | Sequence[str] | Inputs) -> list[str]:
+        """What texts become, in their order.
+
+        Raises:
+            InputError: this model translates nothing.
+        """
+        if not isinstance(self.task, Translate):
+            raise InputError("this model translates nothing", "call `predict` in place of `translate`")
+        many = self._many(inputs)
+        return list(self.task.texts(torch.from_numpy(self.answers(many)))) if len(many) else []
+
     def forecast(
         self, inputs: pd.DataFrame | Inputs, name: str = "frame", names: Sequence[str] | None = None
     ) -> list[Forecast]:
@@ -143,9 +169,7 @@ class Artifact:
             InputError: a column or a step is missing, or this model continues no series.
         """
         if self.config.spec.target.kind != "future":
-            raise InputError(
-                "this model tells classes, it continues no series", "call `predict` in place of `forecast`"
-            )
+            raise InputError(f"this is a model for {self.config.task}: it continues no series", "give one for forecast")
         future = self.config.spec.future
         if isinstance(inputs, pd.DataFrame):
             names, windows, times = latest(inputs, future, name)
@@ -206,9 +230,11 @@ def save(artifact: Artifact, folder: Path, card: str, sample: Inputs) -> None:
         write_text(folder / TOKENIZER, artifact.preprocessor.tokenizer.to_str())
     write_text(folder / CARD, card)
     some = sample[:GOLDEN_ITEMS]
+    if artifact.preprocessor.target is not None:
+        write_text(folder / ANSWERS, artifact.preprocessor.target.tokenizer)
     golden = _pack(some) | {"output": torch.from_numpy(artifact.answers(some))}
     write_bytes(folder / GOLDEN, save_tensors(golden))
-    write_json(folder / CONFIG, asdict(artifact.config))
+    write_json(folder / CONFIG, asdict(_with_answers(artifact.config, "")))
 
 
 def load(folder: str | Path) -> Artifact:
@@ -226,8 +252,12 @@ def load(folder: str | Path) -> Artifact:
         config = TypeAdapter(Config).validate_json((folder / CONFIG).read_text(encoding="utf-8"))
         if config.format > FORMAT:
             raise InputError(f"{folder}: format {config.format} is newer than this triarch knows", "update triarch")
+        if config.spec.target.kind == "text":
+            config = _with_answers(config, (folder / ANSWERS).read_text(encoding="utf-8"))
         tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8") if config.spec.modality == "text" else None
         preprocessor = Preprocessor.from_json((folder / PREPROCESSOR).read_text(encoding="utf-8"), tokenizer)
+        if config.spec.target.kind == "text":
+            preprocessor.target = config.spec.target
         task = tasks.scored_by(tasks.find(config.task, config.spec), config.metric)
         with torch.device("meta"):  # no memory yet: the file, not the config, says how much there will be
             model = build(config.architecture, config.size, task, config.spec, config.settings)
@@ -243,6 +273,12 @@ def load(folder: str | Path) -> Artifact:
 def new_config(architecture: str, size: str, settings: dict[str, Any], task: Task, spec: Spec) -> Config:
     """The config of an artifact of this version."""
     return Config(FORMAT, __version__, architecture, size, settings, task.name, spec, task.primary.name)
+
+
+def _with_answers(config: Config, tokenizer: str) -> Config:
+    """The config with the tokenizer of its answers in it, which lies in a file of its own; empty: without."""
+    spec = config.spec
+    return replace(config, spec=replace(spec, target=replace(spec.target, tokenizer=tokenizer)))
 
 
 def golden(folder: Path) -> tuple[Inputs, NDArray[np.float32]]:

@@ -7,12 +7,14 @@ version of torch and number of threads, lies in the cache and may be deleted at 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
 import torch
 from pydantic import TypeAdapter, ValidationError
+from torch import Tensor, nn
 
 from triarch.core.files import write_json
 from triarch.core.machine import computing, this_machine
@@ -35,6 +37,8 @@ SIZES = ("nano", "micro", "tiny")
 # Besides those of `reference`.
 SHORT: dict[Modality, tuple[int, ...]] = {"image": (1, 8, 8), "text": (32,), "series": (24, 3)}
 PATIENCE, PATIENCE_FOR_SINGLES, PASSES = 0.06, 0.02, 2
+# Items of a step, and of one of a lone operator.
+ROWS, LONE_ROWS = {"nano": 32, "micro": 16, "tiny": 4}, 4
 
 
 def work_of(model: Model, batch: Batch) -> Work:
@@ -49,45 +53,124 @@ def work_of(model: Model, batch: Batch) -> Work:
         return work(twin, lambda: twin(one))
 
 
-def time_everything(threads: int, report: Report = silent) -> list[Timed]:
-    """Time the operators, then the architectures; less than a minute on one quiet core.
+@dataclass(frozen=True)
+class Case:
+    """A call to be timed, and how to count what it does."""
+
+    group: str
+    name: str
+    call: Callable[[], object]
+    count: Callable[[], Work]
+
+
+def time_everything(threads: int, report: Report = silent, steps: bool = False) -> list[Timed]:
+    """Time the operators, then the architectures; about a minute of one core, one and a half for steps.
 
     Everything is timed several times, a while apart, and the lowest time counts: a machine with other work changes its
     pace from one second to the next.
+
+    Args:
+        steps: of training, instead of answers.
     """
-    things: list[Single | tuple[str, Spec]] = [*singles(), *_networks()]
+    lone, network = (_step_of_single, step) if steps else (_answer_of_single, _answer)
+    cases = [(partial(lone, one), PATIENCE_FOR_SINGLES) for one in singles() if one.is_trained or not steps]
+    cases += [(partial(network, model, spec), PATIENCE) for model, spec in _networks()]
     passes: list[list[Timed]] = []
     with computing(threads, seed=0):
         for number in range(PASSES):
             passes.append([])
-            for thing in things:
-                done = (number + len(passes[-1]) / len(things)) / PASSES
-                one = _time_single(thing, threads) if isinstance(thing, Single) else _time_network(*thing, threads)
-                passes[-1].append(one)
-                report(done, one.name)
+            for place, (make, patience) in enumerate(cases):
+                case = make()
+                does = passes[0][place].work if number else case.count()
+                passes[-1].append(Timed(case.group, case.name, does, seconds_of(case, patience, threads, steps)))
+                report((number + (place + 1) / len(cases)) / PASSES, case.name)
     return [min(times, key=lambda one: one.seconds) for times in zip(*passes)]
 
 
-def _time_network(model: str, spec: Spec, threads: int) -> Timed:
+def seconds_of(case: Case, patience: float, threads: int, steps: bool) -> float:
+    """What its call takes on a quiet machine."""
+    with torch.inference_mode(not steps):
+        return undisturbed(case.call, patience, threads, *([1] if steps else [])) / 1000
+
+
+def _answer(model: str, spec: Spec) -> Case:
     """A forward pass of one item."""
     name, _, size = model.partition("/")
-    network = build(name, size, Classify(), spec).eval()
-    batch = _one(spec)
-    seconds = _seconds(lambda: network(batch), PATIENCE, threads)
-    return Timed(name, f"{model} {spec.modality} {spec.shape}", work(network, lambda: network(batch)), seconds)
+    network, batch = build(name, size, Classify(), spec).eval(), _items(spec, 1)
+    return Case(name, _title(model, spec), lambda: network(batch), lambda: work(network, lambda: network(batch)))
 
 
-def learn(threads: int, report: Report = silent) -> Foreteller:
-    """Calibrate on this machine, and keep it."""
-    found = calibrate(time_everything(threads, report))
-    write_json(_path(threads), {"machine": asdict(this_machine()), "threads": threads, **asdict(found)})
+def _answer_of_single(single: Single) -> Case:
+    module, x = single.make().eval(), single.input(torch.randn)
+    return Case("", single.name, lambda: module(x), lambda: work(module, lambda: module(x)))
+
+
+def step(model: str, spec: Spec, rows: int | None = None) -> Case:
+    """A step of training on `rows` items, as many as the calibration takes if not given."""
+    name, _, size = model.partition("/")
+    task, rows = Classify(), rows or ROWS[size]
+    network = build(name, size, task, spec)
+    batch = replace(_items(spec, rows), target=torch.randint(spec.num_classes, (rows,)))
+
+    def count() -> Work:
+        with torch.device("meta"):
+            empty = build(name, size, task, spec)
+        with weightless(empty) as twin:
+            one = replace(like(batch, rows), target=torch.zeros(rows, dtype=torch.long))
+            return work(twin, lambda: task.loss(twin(one), one).backward(), training=True)
+
+    call = _step(network.train(), lambda: task.loss(network(batch), batch))
+    return Case(name, f"{_title(model, spec)} x {rows}", call, count)
+
+
+def _step_of_single(single: Single) -> Case:
+    module, x = single.make().train(), single.input(torch.randn, LONE_ROWS).requires_grad_()
+
+    def count() -> Work:
+        with torch.device("meta"):
+            empty = single.make()
+        with weightless(empty) as twin:
+            nothing = single.input(torch.empty, LONE_ROWS).requires_grad_()
+            return work(twin, lambda: _whole(twin(nothing)).backward(), training=True)
+
+    return Case("", single.name, _step(module, lambda: _whole(module(x))), count)
+
+
+def _whole(made: Tensor | list[Tensor] | tuple[Tensor, Tensor]) -> Tensor:
+    """A single value: of all that functions made, of the outputs of a recurrence."""
+    if isinstance(made, tuple):
+        return made[0].sum()
+    return torch.stack([one.sum() for one in made]).sum() if isinstance(made, list) else made.sum()
+
+
+def _step(module: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None]:
+    """As the trainer makes it."""
+    moved = list(module.parameters())
+    optimiser = torch.optim.AdamW(moved, lr=1e-5, fused=True) if moved else None
+
+    def call() -> None:
+        value = loss()
+        module.zero_grad()
+        value.backward()
+        if optimiser:
+            nn.utils.clip_grad_norm_(moved, 1.0)
+            optimiser.step()
+
+    return call
+
+
+def learn(threads: int, report: Report = silent, steps: bool = False) -> Foreteller:
+    """Calibrate on this machine, for answers or for steps of training, and keep it."""
+    found = calibrate(time_everything(threads, report, steps))
+    about = {"machine": asdict(this_machine()), "threads": threads, "steps": steps}
+    write_json(_path(threads, steps), {**about, **asdict(found)})
     return found
 
 
-def known(threads: int) -> Foreteller | None:
-    """What was learned on this machine before; None where nothing was."""
+def known(threads: int, steps: bool = False) -> Foreteller | None:
+    """What was learned on this machine before, of answers or steps of training; None where nothing was."""
     try:
-        return TypeAdapter(Foreteller).validate_json(_path(threads).read_bytes())
+        return TypeAdapter(Foreteller).validate_json(_path(threads, steps).read_bytes())
     except (OSError, ValidationError):
         return None
 
@@ -98,8 +181,8 @@ def foretold(model: Model, batch: Batch, threads: int) -> Foretold | None:
     return found.foretell(work_of(model, batch)) if found else None
 
 
-def _path(threads: int) -> Path:
-    what = f"{VERSION}\0{this_machine()}\0{threads}"
+def _path(threads: int, steps: bool) -> Path:
+    what = f"{VERSION}\0{this_machine()}\0{threads}" + "\0steps" * steps
     return cache_folder() / "machines" / f"{blake2b(what.encode(), digest_size=12).hexdigest()}.json"
 
 
@@ -113,18 +196,11 @@ def _networks() -> Iterator[tuple[str, Spec]]:
                     yield f"{name}/{size}", replace(reference(modality), shape=SHORT[modality])
 
 
-def _time_single(single: Single, threads: int) -> Timed:
-    module, x = single.make().eval(), single.input(torch.randn)
-    seconds = _seconds(lambda: module(x), PATIENCE_FOR_SINGLES, threads)
-    return Timed("", single.name, work(module, lambda: module(x)), seconds)
+def _title(model: str, spec: Spec) -> str:
+    return f"{model} {spec.modality} {spec.shape}"
 
 
-def _one(spec: Spec) -> Batch:
+def _items(spec: Spec, rows: int) -> Batch:
     if spec.modality == "text":
-        return Batch(torch.randint(spec.vocab_size, (1, *spec.shape)))
-    return Batch(torch.randn(1, *spec.shape))
-
-
-def _seconds(call: Callable[[], object], patience: float, threads: int) -> float:
-    with torch.inference_mode():
-        return undisturbed(call, patience, threads) / 1000
+        return Batch(torch.randint(spec.vocab_size, (rows, *spec.shape)))
+    return Batch(torch.randn(rows, *spec.shape))

@@ -31,6 +31,12 @@ def card(
     elif spec.target.kind == "token":
         does = "model language: to tell the tokens of a text from those around them"
         called, what = "logits(token_ids)", f"| vocabulary | {spec.vocab_size:,} tokens |"
+    elif spec.target.kind == "text":
+        does = "write what a text becomes: its translation, its sounds"
+        called, what = (
+            "predict(texts)",
+            f"| vocabulary | {spec.vocab_size:,} tokens read, {spec.target.vocab_size:,} written |",
+        )
     else:
         does = f"tell {spec.num_classes} classes of {spec.modality} apart"
         called, what = "predict(inputs)", f"| classes | {_listed(spec.target.names)} |"

@@ -17,7 +17,7 @@ from triarch.core.errors import InputError, near
 from triarch.core.files import whole_folder, write_json, write_text
 from triarch.core.spec import Spec, Target
 from triarch.data.preprocess import Preprocessor, Settings
-from triarch.data.tokens import END, MASK, PAD, UNKNOWN, special
+from triarch.data.tokens import END, MASK, PAD, UNKNOWN, end_of, special
 from triarch.layers.backbone import Backbone
 from triarch.model import build, needed
 from triarch.models import registry
@@ -29,10 +29,7 @@ from triarch.ship.shards import Tensors, read_json, write_shards
 from triarch.tasks import registry as tasks
 
 SHARD = 5_000_000_000
-ROLES = {
-    "pad_token": PAD, "unk_token": UNKNOWN, "bos_token": END, "eos_token": END, "mask_token": MASK,
-    "cls_token": "[CLS]", "sep_token": "[SEP]",
-}  # fmt: skip
+ROLES = {"pad_token": PAD, "unk_token": UNKNOWN, "mask_token": MASK, "cls_token": "[CLS]", "sep_token": "[SEP]"}
 
 
 def is_foreign(folder: Path) -> bool:
@@ -67,7 +64,8 @@ def read(folder: Path) -> Artifact:
         with torch.device("meta"):
             model = build(told.architecture, _smallest(told), task, spec, told.settings)
         _fill(folder, layout, told, spec, tensors, model, "")
-    config = new_config(told.architecture, _smallest(told), dict(told.settings), task, spec)
+    settings = {name: value for name, value in told.settings.items() if value is not None}
+    config = new_config(told.architecture, _smallest(told), settings, task, spec)
     return Artifact(config, model.arrange().eval(), task, preprocessor)
 
 
@@ -102,7 +100,7 @@ def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
     spec, tokenizer = artifact.config.spec, artifact.preprocessor.tokenizer
     ours = artifact.weights()
     pairs = layout.pairs(_config(artifact), spec, True)
-    roles = {role: token for role, token in ROLES.items() if tokenizer and tokenizer.token_to_id(token) is not None}
+    roles = {} if tokenizer is None else _roles(tokenizer)
     ids = {f"{role}_id": tokenizer.token_to_id(roles[role]) if tokenizer and role in roles else None
            for role in ("bos_token", "eos_token", "pad_token")}  # fmt: skip
     with whole_folder(folder) as made:
@@ -115,6 +113,13 @@ def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
             about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.max_len}
             write_json(made / "tokenizer_config.json", {**about, **roles})
     return folder
+
+
+def _roles(tokenizer: Tokenizer) -> dict[str, str]:
+    """What Transformers calls the tokens that stand for no text."""
+    roles = {role: token for role, token in ROLES.items() if tokenizer.token_to_id(token) is not None}
+    end = end_of(tokenizer)
+    return roles if end is None else roles | dict.fromkeys(("bos_token", "eos_token"), str(tokenizer.id_to_token(end)))
 
 
 def _begun(tokenizer: Tokenizer) -> Tokenizer:

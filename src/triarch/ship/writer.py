@@ -5,7 +5,7 @@ from __future__ import annotations
 from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError
-from triarch.data.tokens import END, encode, special
+from triarch.data.tokens import encode, end_of, special
 from triarch.generation.network import Network
 from triarch.layers.position import AddPosition
 from triarch.ship.artifact import Artifact
@@ -38,7 +38,7 @@ class Writer:
         self.network = Network(
             model.eval().backbone, model.head.vocabulary, artifact.config.spec.vocab_size, min(places, default=None)
         )
-        end = tokenizer.token_to_id(END)
+        end = end_of(tokenizer)
         self.end = () if end is None else (end,)
         self.banned = tuple(token for token in special(tokenizer) if token not in self.end)
 

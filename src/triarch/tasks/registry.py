@@ -11,14 +11,21 @@ from triarch.tasks.forecast import Forecast
 from triarch.tasks.language_model import LanguageModel
 from triarch.tasks.masked_model import MaskedModel
 from triarch.tasks.task import Task
+from triarch.tasks.translate import Translate
 
 TASKS: dict[str, Callable[[Spec | None], Task]] = {
     "classify": Classify,
     "forecast": Forecast,
     "language-model": LanguageModel,
     "masked-model": MaskedModel,
+    "translate": Translate,
 }
-OF_KIND = {"class": ("classify",), "future": ("forecast",), "token": ("language-model", "masked-model")}
+OF_KIND = {
+    "class": ("classify",),
+    "future": ("forecast",),
+    "token": ("language-model", "masked-model"),
+    "text": ("translate",),
+}
 
 
 def find(name: str, spec: Spec | None = None) -> Task:
@@ -38,7 +45,7 @@ def find(name: str, spec: Spec | None = None) -> Task:
 
 def served(modalities: Sequence[str]) -> tuple[str, ...]:
     """The tasks for which data of `modalities` can be used."""
-    only = {"forecast": "series", "language-model": "text", "masked-model": "text"}
+    only = {"forecast": "series", "language-model": "text", "masked-model": "text", "translate": "text"}
     return tuple(name for name in TASKS if name not in only or only[name] in modalities)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from triarch.core.results import Metric
 from triarch.core.spec import Spec
@@ -59,3 +61,11 @@ class Task(Protocol):
     def decode(self, output: Tensor, batch: Batch) -> Tensor:
         """The answer for each item of a batch that was prepared: for classes their probabilities (B K)."""
         ...
+
+
+def joined(parts: Sequence[Tensor], filler: int = 0) -> Tensor:
+    """What was made of several batches, (B …) each, one below the other; tokens (B T) filled up to the longest."""
+    longest = max(part.shape[1] if part.ndim == 2 else 0 for part in parts)
+    return torch.cat(
+        [F.pad(part, (0, longest - part.shape[1]), value=filler) if part.ndim == 2 else part for part in parts]
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from triarch.core.results import Metric
-from triarch.core.types import Batch
+from triarch.core.types import NOTHING, Batch
 from triarch.measure.statistics import score
-from triarch.tasks.task import Task
+from triarch.model import Pair
+from triarch.tasks.task import Task, joined
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def evaluate(model: nn.Module, task: Task, batches: Iterable[Batch]) -> Scores:
             items.append(batch.items)
             targets.append(batch.target)
             batch = task.prepare(batch)
+            if isinstance(model, Pair):
+                batch = replace(batch, written=model.write(batch))
             output = model(batch)
             metrics.append(task.metrics(output, batch))
             answers.append(task.decode(output, batch))
@@ -70,7 +73,7 @@ def evaluate(model: nn.Module, task: Task, batches: Iterable[Batch]) -> Scores:
     order = rows.argsort()
     return Scores(
         items=rows[order].numpy(),
-        targets=torch.cat(targets)[order].numpy(),
+        targets=joined(targets, NOTHING)[order].numpy(),
         metrics={name: torch.cat([part[name] for part in metrics])[order].numpy() for name in metrics[0]},
-        answers=torch.cat(answers)[order].numpy(),
+        answers=joined(answers, 0)[order].numpy(),
     )

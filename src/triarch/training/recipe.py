@@ -107,7 +107,7 @@ class Recipe(_Part):
     known: tuple[str, ...] = ()
     impute: Literal["linear", "last"] | None = None
     calendar: tuple[Cycle, ...] | None = None
-    tokenizer: Literal["characters", "bytes", "bpe"] | None = None
+    tokenizer: str | None = None
     context: int | None = Field(None, ge=2, le=65_536)
     model: str
     settings: dict[str, Any] = {}

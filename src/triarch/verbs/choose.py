@@ -112,19 +112,12 @@ def choose(
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None and value != ()}
     if resume is not None:
-        if given or out is not None or recipe is not None:
-            raise InputError(f"--resume {resume}: the folder knows its options", "leave the others out")
-        options = Options.read(resume / "run" / "options.json")
+        options = Options.resumed(resume, bool(given or out or recipe))
     else:
         if data is not None:
             given["data"] = str(data) if isinstance(data, str | Path) else None
         options = Options.of({**(read(recipe) if recipe else {}), **given})
-    data = options.data if data is None else data
-    if data is None:
-        raise InputError(
-            "no data is named" if resume is None else f"{resume} was a race on data from memory",
-            "triarch choose digits, say" if resume is None else "in Python: triarch.choose(data, resume=…)",
-        )
+    data = options.named(data)
     if options.seconds is not None and not SHORTEST <= options.seconds <= LONGEST:
         raise InputError(f"--seconds {options.seconds:g}: a race takes from {SHORTEST} to {LONGEST}")
     if options.steps is not None and options.steps < 1:
@@ -146,7 +139,7 @@ def choose(
         looked = quick_look(budget, allowed, dataset, learned, base.threads) if resume is None else None
         if looked is not None:
             quick_enough(budget, allowed, looked)
-        first = {"run/options.json": options.to_json(), "run/choose.yaml": options.to_yaml()}
+        first = {f"run/{Options.FILE}": options.to_json(), "run/choose.yaml": options.to_yaml()}
         stem = Path(dataset.spec.name).stem
         folder = resume or new_folder(out, stem, first, "triarch choose")
         with (

@@ -9,6 +9,7 @@ from triarch.core.results import Description
 if TYPE_CHECKING:
     from triarch.core.spec import Spec
     from triarch.core.types import Batch
+    from triarch.measure.work import Work
     from triarch.model import Model
     from triarch.tasks.task import Task
 
@@ -23,10 +24,11 @@ def describe(
         model: architecture/size, for example lstm/micro; or the folder of an artifact or of Transformers.
         data: the data that it is for; without, a nominal set: a 32x32 colour image, 128 tokens or 96 steps.
         modality: of the nominal set: image, text or series.
-        batch_size: items of the training step whose memory is told.
+        batch_size: items of the training step whose memory, and time on a calibrated machine, is told.
         threads: threads inside an operation.
-        calibrate: first time for about a minute what operators cost here; kept, so that latencies can be foretold later
-            where the machine is too busy to measure them.
+        calibrate: first time for two or three minutes what operators and small networks cost here, answering and in
+            training; kept, so that training steps can be foretold later, and latencies where the machine is too busy to
+            measure them.
     """
     from dataclasses import asdict, replace
     from pathlib import Path
@@ -47,7 +49,7 @@ def describe(
     from triarch.model import build, needed
     from triarch.models import registry
     from triarch.ship.artifact import Artifact, golden, new_config, save
-    from triarch.ship.calibration import foretold, learn
+    from triarch.ship.calibration import foretold, known, learn
     from triarch.ship.open import load
     from triarch.ship.probe import measure_apart
     from triarch.ship.transformers import is_foreign
@@ -82,12 +84,16 @@ def describe(
         with torch.device("meta"):
             empty = build(config.architecture, config.size, artifact.task, config.spec, config.settings)
         one = artifact.task.prepare(collate(artifact.preprocessor.encode(golden(folder)[0][:1])))
+        if config.spec.target.kind == "text":  # an answer as long as the longest
+            one = replace(one, given=torch.full((1, config.spec.target.max_len), config.spec.target.end))
         batch = one.to("meta")
         reading = measure_apart([folder], threads)[folder]
     if calibrate:
-        with progress("calibrating") as reporter:
-            learn(threads, reporter.update)
-    step_macs, step_peak = _training_step(empty, artifact.task, config.spec, batch, batch_size)
+        for steps, what in ((False, "calibrating answers"), (True, "calibrating training")):
+            with progress(what) as reporter:
+                learn(threads, reporter.update, steps)
+    trained = known(threads, steps=True)
+    step_macs, step_peak, step_work = _training_step(empty, artifact.task, config.spec, batch, batch_size)
     return Description(
         model=config.model,
         family=found.family,
@@ -105,11 +111,12 @@ def describe(
         threads=threads,
         settings=asdict(found.configure(config.size, {**needed(found, artifact.task), **config.settings})),
         foretold_ms=foretold(empty, one, threads) if calibrate or reading.quiet_ms is None else None,
+        foretold_step_ms=trained.foretell(step_work) if trained else None,
     )
 
 
-def _training_step(model: Model, task: Task, spec: Spec, batch: Batch, rows: int) -> tuple[int, int]:
-    """Multiply–adds, and the peak of live bytes, of a step on `rows` items like that of `batch`, which is prepared."""
+def _training_step(model: Model, task: Task, spec: Spec, batch: Batch, rows: int) -> tuple[int, int, Work]:
+    """Multiply–adds, peak of live bytes, and work of a step on `rows` items like that of `batch`, which is prepared."""
     from dataclasses import replace
 
     import torch
@@ -117,6 +124,7 @@ def _training_step(model: Model, task: Task, spec: Spec, batch: Batch, rows: int
     from triarch.measure.count import training_macs
     from triarch.measure.memory import batch_bytes, training_peak
     from triarch.measure.weightless import like, weightless
+    from triarch.measure.work import work
 
     with weightless(model) as twin:
         whole = spec.target.kind != "future"
@@ -124,11 +132,13 @@ def _training_step(model: Model, task: Task, spec: Spec, batch: Batch, rows: int
             "class": (),
             "future": (spec.target.future.horizon,) if spec.target.future else (),
             "token": batch.input.shape[1:],
+            "text": (spec.target.max_len,),
         }
         target = torch.zeros(rows, *steps[spec.target.kind], dtype=torch.long if whole else None)
         many = replace(like(batch, rows), target=target)
         peak = training_peak(twin.train(), lambda: task.loss(twin(many), many), batch_bytes(many))
-        return training_macs(twin, lambda: task.loss(twin(many), many)), peak
+        count = training_macs(twin, lambda: task.loss(twin(many), many))
+        return count, peak, work(twin, lambda: task.loss(twin(many), many).backward(), training=True)
 
 
 def _state(model: Model, batch: Batch) -> int | None:
@@ -136,11 +146,15 @@ def _state(model: Model, batch: Batch) -> int | None:
     import torch
 
     from triarch.measure.states import state_bytes
+    from triarch.model import Pair
 
     with torch.no_grad():
         try:
             state = model.backbone.start(1)
         except ValueError:
             return None
-        _, state = model.backbone(batch.input, None, state)
+        if isinstance(model, Pair) and batch.given is not None:
+            _, state = model.backbone(batch.given, None, model.begin(model.context(batch)))
+        else:
+            _, state = model.backbone(batch.input, None, state)
     return None if state is None else state_bytes(state)

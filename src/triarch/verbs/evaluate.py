@@ -62,7 +62,7 @@ def evaluate(
                 "known": known, "calendar": future.calendar, "input": others, "target": target or future.channels[0],
             }
         )  # fmt: skip
-    elif spec.target.kind == "token":
+    elif spec.target.kind in ("token", "text"):
         asked = asked.model_copy(update={"task": loaded.task.name})
     with progress("reading") as reporter:
         source = open_data(data, asked, reporter.update, loaded.preprocessor)
@@ -84,7 +84,7 @@ def evaluate(
         )
     if spec.target.kind == "class":
         source = _numbered(source, spec, str(artifact))
-    with computing(threads or cores()):
+    with computing(cores() if threads is None else threads):
         dataset = prepare(source, preprocessor=loaded.preprocessor)
         split = split or ("confirm" if own else "all")
         if own and split != "all" and dataset.spec.split != spec.split:
@@ -97,6 +97,7 @@ def evaluate(
             raise InputError(f"{source.name}: no item is in split {split}", "--split all")
         scores = score_batches(loaded.model, loaded.task, dataset.batches(rows))
     values = scores.metrics[metric.name]
+    metrics = scores.summary(metric) | _corpus(loaded.task, scores, dataset)
     return Evaluation(
         metric=metric,
         score=scores.score(metric),
@@ -104,8 +105,22 @@ def evaluate(
         n=len(values),
         split=split,
         artifact=str(artifact),
-        metrics=scores.summary(metric),
+        metrics=metrics,
     )
+
+
+def _corpus(task: Any, scores: Any, dataset: Any) -> dict[str, float]:
+    """Of translations, also what is counted over all of them together."""
+    import torch
+
+    from triarch.measure.translation import corpus_bleu, corpus_chrf
+    from triarch.tasks.translate import Translate
+
+    if not isinstance(task, Translate):
+        return {}
+    written = task.texts(torch.from_numpy(scores.answers))
+    references = [dataset.source.parallel.texts[row] for row in scores.items.tolist()]
+    return {"corpus chrF": corpus_chrf(written, references), "corpus BLEU": corpus_bleu(written, references)}
 
 
 def _numbered(source: Any, spec: Any, artifact: str) -> Any:

@@ -55,7 +55,7 @@ def finetune(
     from triarch.core.errors import InputError, near
     from triarch.model import needed
     from triarch.models import registry
-    from triarch.ship.artifact import load
+    from triarch.ship.open import load
     from triarch.training.recipe import BLOCKS, Adapt
     from triarch.verbs.pretrain import changed
     from triarch.verbs.train import train

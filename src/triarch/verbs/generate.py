@@ -103,7 +103,7 @@ def stream(
 def _writers(artifact: str | Path, draft: str | None) -> tuple[Writer, Writer | None]:
     """The model, and the one that runs ahead."""
     from triarch.core.errors import InputError
-    from triarch.ship.artifact import load
+    from triarch.ship.open import load
     from triarch.ship.writer import Writer
 
     writer = Writer(load(artifact))
@@ -123,7 +123,7 @@ def _events(
     from triarch.generation.stream import stream as generated
 
     writer, ahead = writers
-    with computing(threads or cores()):
+    with computing(cores() if threads is None else threads):
         yield from generated(
             writer.network,
             [writer.read(text) for text, _ in batch],
@@ -155,6 +155,8 @@ def _asked(prompt: str | None, prompts: Path | None, seed: int) -> list[tuple[st
 
     if (prompt is None) == (prompts is None):
         raise InputError("one of --prompt and --prompts is wanted", 'triarch generate ARTIFACT --prompt "Once"')
+    if prompt is not None and not isinstance(prompt, str):
+        raise InputError(f"the prompt is no text: {type(prompt).__name__}", "several are given as a file, prompts=")
     if not 0 <= seed < 1 << 63:
         raise InputError(f"--seed {seed} is out of bounds", "write a whole number, 0 or more")
     if prompts is None:

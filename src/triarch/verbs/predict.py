@@ -14,8 +14,9 @@ def predict(artifact: str | Path, inputs: str | Sequence[str], *, threads: int |
 
     Args:
         artifact: folder that `train` or `choose` wrote.
-        inputs: pictures, .npy or .npz files (x), .csv or .txt files; for text also the text itself; for a model that
-            continues series a table with the columns of the training data, whose last steps are continued.
+        inputs: pictures, .npy or .npz files (x), .csv or .txt files; for text also the text itself, which may be what
+            is translated; for a model that continues series a table with the columns of the training data, whose last
+            steps are continued.
         threads: threads inside an operation; all cores if not given.
     """
     from triarch.core.errors import InputError
@@ -28,7 +29,7 @@ def predict(artifact: str | Path, inputs: str | Sequence[str], *, threads: int |
         raise InputError("no input is given", "triarch predict ARTIFACT INPUT…")
     if isinstance(inputs, str | Path):
         inputs = [str(inputs)]
-    with computing(threads or cores()):
+    with computing(cores() if threads is None else threads):
         loaded = load(artifact)
         spec, settings = loaded.config.spec, loaded.preprocessor.settings
         if spec.target.kind == "future":

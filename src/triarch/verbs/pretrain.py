@@ -19,6 +19,7 @@ def pretrain(
     seconds: float | None = None,
     context: int | None = None,
     tokenizer: str | None = None,
+    input: str = "",
     seed: int | None = None,
     threads: int | None = None,
     workers: int | None = None,
@@ -28,14 +29,17 @@ def pretrain(
     """Train a language model on raw text, and save it as an artifact. `triarch train --resume DIR` goes on with one.
 
     Args:
-        data: a text file or a folder of them; in Python also a list of texts.
+        data: a file of text, JSON lines or Parquet, a folder of such with all below it, an hf: set, or web, which is
+            built in; in Python also a list of texts.
         objective: causal: tell the next token of each; masked: tell hidden ones from both sides.
         model: architecture/size, for example mingru/micro.
         steps: stop after this many steps.
         epochs: stop after this many passes over the training split; 1 where no limit is given.
         seconds: stop after this time.
         context: tokens that the model sees; 256 if not given.
-        tokenizer: bpe, bytes or characters, fitted on the training split; bpe if not given.
+        tokenizer: bpe, bytes or characters, fitted on the training split, or the path of a tokenizer.json; bpe if not
+            given.
+        input: of rows, the column of the text, where not to be inferred.
         seed: of weights and batches; 0 if not given.
         threads: threads inside an operation; if not given, as many as prove useful.
         workers: processes that prepare batches; any number gives the same result.
@@ -57,7 +61,7 @@ def pretrain(
         epochs = 1
     return train(
         data, model=model, steps=steps, epochs=epochs, seconds=seconds, seed=seed, threads=threads, workers=workers,
-        task=objectives[objective], out=out, set=changed(entries, set),
+        input=input, task=objectives[objective], out=out, set=changed(entries, set),
     )  # fmt: skip
 
 

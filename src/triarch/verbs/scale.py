@@ -75,78 +75,41 @@ def scale(
     from triarch.core.interrupt import deferred
     from triarch.core.machine import computing
     from triarch.core.progress import progress
-    from triarch.race.options import Options
     from triarch.race.subject import subject
-    from triarch.scaling.forecast import HOURS, UTILISATION, Wanted, planned, run
+    from triarch.scaling.forecast import planned, run
     from triarch.scaling.runs import Runs
+    from triarch.scaling.wanted import Wanted
 
     out, resume = (Path(path) if path is not None else None for path in (out, resume))
     asked: dict[str, Any] = {
-        "models": models, "seconds": seconds, "task": task, "metric": metric, "input": input, "target": target,
-        "group": group, "image_size": image_size, "horizon": horizon, "lookback": lookback, "season": season,
-        "known": known, "impute": impute, "seed": seed, "threads": threads,
+        "models": models, "seconds": seconds, "items": items, "at": at, "hours": hours, "flops": flops,
+        "utilisation": utilisation, "task": task, "metric": metric, "input": input, "target": target, "group": group,
+        "image_size": image_size, "horizon": horizon, "lookback": lookback, "season": season, "known": known,
+        "impute": impute, "seed": seed, "threads": threads,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None and value != ()}
-    own = (items, at, hours, flops, utilisation)
     if resume is not None:
-        if given or out is not None or any(value is not None and value != () for value in own):
-            raise InputError(f"--resume {resume}: the folder knows its options", "leave the others out")
-        wanted = Wanted.read(resume / "run" / "scale.json")
+        wanted = Wanted.resumed(resume, bool(given or out))
     else:
-        common = Options.of(
-            {"seconds": 600.0, **given, "data": str(data) if isinstance(data, str | Path) else None}
-        )  # fmt: skip
-        wanted = Wanted(
-            common, _whole("items", items), _whole("at", at), tuple(_numbers("hours", hours)) or HOURS, flops,
-            UTILISATION if utilisation is None else utilisation,
-        )  # fmt: skip
-    data = wanted.common.data if data is None else data
-    if data is None:
-        raise InputError(
-            "no data is named" if resume is None else f"{resume} was run on data from memory",
-            "triarch scale digits --models plain,lstm, say" if resume is None else "triarch.scale(data, resume=…)",
-        )
-    wanted.check()
-    limit = wanted.common.limit
+        wanted = Wanted.of({**given, "data": str(data) if isinstance(data, str | Path) else None})
+    data, limit = wanted.named(data), wanted.limit
     if not SHORTEST <= limit <= LONGEST:
         raise InputError(f"--seconds {limit:g}: a forecast takes from {SHORTEST} to {LONGEST}")
-    if not wanted.common.models:
+    if not wanted.models:
         raise InputError("no model is named", "--models plain,lstm, say; `triarch list` shows them all")
-    base = wanted.common.recipe()
+    base = wanted.recipe()
     with computing(base.threads, base.seed, flush_denormals=True), progress("scaling") as reporter:
-        dataset, learned = subject(data, wanted.common, base, reporter.update)
+        dataset, learned = subject(data, wanted, base, reporter.update)
         dataset = replace(dataset, folds=())
-        wanted = replace(wanted, common=replace(wanted.common, fingerprint=dataset.spec.fingerprint))
+        wanted = replace(wanted, fingerprint=dataset.spec.fingerprint)
 
         def plan() -> Any:
             return planned(wanted, dataset, learned, base, 0.9 * limit - (time.perf_counter() - began))
 
         grid = plan() if resume is None else None
-        first = {"run/scale.json": wanted.to_json()}
+        first = {f"run/{Wanted.FILE}": wanted.to_json()}
         stem = f"{Path(dataset.spec.name).stem}-scale"
         folder = resume or new_folder(out, stem, first, "triarch scale")
         with only_one(folder / "run"), deferred() as stop:
             runs = Runs(folder / "run", dataset, learned, base, limit, reporter, stop, began)
             return run(runs, wanted, lambda: grid or plan())
-
-
-def _numbers(name: str, given: str | Sequence[str]) -> list[float]:
-    """Numbers with commas between them, one text or several."""
-    from triarch.core.errors import InputError
-
-    texts = [given] if isinstance(given, str | int | float) else given
-    try:
-        return [float(part) for text in texts for part in str(text).split(",") if part.strip()]
-    except ValueError:
-        raise InputError(f"--{name} {','.join(map(str, texts))}: that are no numbers", f"--{name} 1,10, say") from None
-
-
-def _whole(name: str, given: str | Sequence[str]) -> tuple[int, ...]:
-    """The same as whole numbers."""
-    from triarch.core.errors import InputError
-
-    found = _numbers(name, given)
-    for number in found:
-        if number != number or number % 1:
-            raise InputError(f"--{name} {number:g}: items are counted in whole numbers")
-    return tuple(int(number) for number in found)

@@ -62,6 +62,7 @@ def train(
         set: one entry of the recipe, key=value: --set optimiser.lr=0.01 --set settings.depth=2.
         resume: folder of an interrupted training to go on with; nothing else is needed.
     """
+    from dataclasses import replace
     from shlex import quote
 
     from safetensors.torch import save
@@ -74,8 +75,8 @@ def train(
     from triarch.data.dataset import prepare
     from triarch.measure.count import params
     from triarch.measure.statistics import score_interval
-    from triarch.ship.artifact import load
     from triarch.ship.deliver import Measured, deliver
+    from triarch.ship.open import load
     from triarch.tasks import registry as tasks
     from triarch.training.adapt import adapter, merge, trained_params
     from triarch.training.evaluate import evaluate
@@ -101,6 +102,9 @@ def train(
             holds = base.config.spec.modality
             raise InputError(f"{source.name} holds {source.modality}, {asked.begin} was trained on {holds}")
         dataset = prepare(source, asked.tokenizer, fitted, reading.update, learned=True)
+        if base is not None and dataset.spec.target.kind == base.config.spec.target.kind == "token":
+            sought = replace(dataset.spec.target, logits=base.config.spec.target.logits)
+            dataset = replace(dataset, spec=replace(dataset.spec, target=sought))
         learned = tasks.find(asked.task, dataset.spec) if asked.task else tasks.infer(dataset.spec)
         asked, dataset = resolve(asked, dataset), dataset.folded(asked.fold)
         if "threads" not in asked.model_fields_set:

@@ -11,7 +11,7 @@ from triarch.core.spec import Modality
 from triarch.core.types import Batch
 from triarch.data.augment.images import crop, erase, flip, mix
 from triarch.data.augment.series import jitter, magnitude_warp, time_warp
-from triarch.data.augment.texts import token_dropout
+from triarch.data.augment.texts import USUAL_SHARE, token_dropout
 from triarch.data.dataset import Dataset
 from triarch.data.tokens import UNKNOWN
 
@@ -40,7 +40,7 @@ class Strengths:
 FEWEST, PASSES = 300, 2
 USUAL: dict[Modality, dict[str, float]] = {
     "image": {"crop": 0.05, "flip": 0.5, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0},
-    "text": {"token_dropout": 0.1},
+    "text": {"token_dropout": USUAL_SHARE},
     "series": {"time_warp": 0.2, "magnitude_warp": 0.1, "jitter": 0.0},
 }
 
@@ -49,8 +49,9 @@ def usual(dataset: Dataset, per_epoch: int) -> dict[str, float]:
     """The default of each strength that there is for the data.
 
     Nothing is varied in the first two passes over the data and the first 300 batches: a network that has hardly seen
-    the items learns more from them as they are. Images are mirrored where `Dataset.mirror` allows it; series and
-    texts that are continued stay as they are, since what follows them would have to be changed too.
+    the items learns more from them as they are. Images are mirrored where `Dataset.mirror` allows it, tokens left out
+    where `Dataset.spare` does; series and texts that are continued stay as they are, since what follows them would have
+    to be changed too.
 
     Args:
         per_epoch: batches of a pass.
@@ -60,6 +61,8 @@ def usual(dataset: Dataset, per_epoch: int) -> dict[str, float]:
     strengths = {"after": max(FEWEST, PASSES * per_epoch), **USUAL[dataset.spec.modality]}
     if "flip" in strengths and not dataset.mirror.keeps_label:
         strengths["flip"] = 0.0
+    if "token_dropout" in strengths and not dataset.spare.keeps_label:
+        strengths["token_dropout"] = 0.0
     return strengths
 
 

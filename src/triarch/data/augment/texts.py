@@ -10,6 +10,8 @@ from numpy.random import Generator
 
 from triarch.core.types import Batch
 
+USUAL_SHARE = 0.1
+
 
 def token_dropout(batch: Batch, random: Generator, share: float, unknown: int) -> Batch:
     """About `share` of the real tokens replaced by [UNK], which without it would hardly be learned.

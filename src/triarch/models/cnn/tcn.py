@@ -4,7 +4,8 @@ Block i, of dilation 2^i: y = relu(x + f(f(x))) with f = dropout(relu(conv(·)))
 depth n sees 1 + 2(k-1)(2^n - 1) steps. Bai, Kolter, Koltun 2018, "An empirical evaluation of generic convolutional and
 recurrent networks for sequence modeling" (arXiv 1803.01271). It wins on series and on text where the pattern is within
 reach, at a recurrence's accuracy and a convolution's speed. Causal, it looks back only and summarises by the last step,
-as in the paper; else it looks to both sides and summarises by the mean.
+as in the paper; else it looks to both sides and summarises by the mean. Where there is a context, attention to it
+follows each block, x ← x + attention(norm(x)), as in Gehring et al. 2017 (arXiv 1705.03122).
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from torch.nn.utils.parametrizations import weight_norm
 from triarch.core.spec import Spec
 from triarch.core.state import State
 from triarch.core.types import Features, FeatureShape
-from triarch.layers.backbone import Backbone
+from triarch.layers.backbone import Backbone, keeping
 from triarch.layers.convolution import SequenceConv
+from triarch.layers.cross import CrossAttention, Memory, layer
 from triarch.layers.embed import Embed
 from triarch.layers.geometry import ImageOrder
 from triarch.layers.pool import last, lengths, mean
@@ -29,12 +31,13 @@ from triarch.models.registry import Architecture
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `tcn`; depth is the number of blocks."""
+    """Settings of `tcn`; depth is the number of blocks, context_dim the width of a context to attend to, if any."""
 
     dim: int = 32
     depth: int = 4
     kernel_size: int = 3
     causal: bool = False
+    context_dim: int | None = None
     image: ImageOrder = "rows"
     dropout: float = 0.1
 
@@ -58,9 +61,16 @@ class Block(nn.Module):
             weight_norm(conv)
         self.residual = nn.Conv1d(in_dim, dim, 1) if in_dim != dim else nn.Identity()
         self.dropout = nn.Dropout(config.dropout)
+        self.cross_norm = None if config.context_dim is None else nn.LayerNorm(dim)
+        self.cross = None if config.context_dim is None else CrossAttention(dim, config.context_dim)
 
     def forward(
-        self, x: Tensor, mask: Tensor | None, before: tuple[Tensor, ...] = (), steps: Tensor | None = None
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        before: tuple[Tensor, ...] = (),
+        steps: Tensor | None = None,
+        memory: Memory = (),
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """(B C T) → (B D T), and what both convolutions remember where `before` says what they did."""
         after: list[Tensor] = []
@@ -70,7 +80,11 @@ class Block(nn.Module):
             if held is not None and steps is not None:
                 after.append(conv.remember(made, steps, held))
             made = self.dropout(F.relu(conv(made, mask, held)))
-        return F.relu(self.residual(x) + made), tuple(after)
+        x = F.relu(self.residual(x) + made)
+        if memory and self.cross is not None and self.cross_norm is not None:
+            steps_last = x.transpose(1, 2)
+            x = (steps_last + self.dropout(self.cross(self.cross_norm(steps_last), memory))).transpose(1, 2)
+        return x, tuple(after)
 
 
 class TCN(Backbone):
@@ -94,21 +108,22 @@ class TCN(Backbone):
         context: Features | None = None,
     ) -> tuple[Features, State | None]:
         """(B T), (B T C) or (B C Y X) → values (B T D)."""
+        memory = self.seen(state, context)
         values = self.embed(x).transpose(1, 2)
         if isinstance(state, TCNState):
-            values, state = self._chunk(values, mask, state)
+            values, state = self._chunk(values, mask, state, memory)
         else:
-            for block in self.blocks:
-                values, _ = block(values, mask)
+            for number, block in enumerate(self.blocks):
+                values, _ = block(values, mask, memory=layer(memory, number))
         values = values.transpose(1, 2)
         pooled = (last if self.causal else mean)(values, mask)
-        return Features(values, mask, "sequence", pooled), state
+        return Features(values, mask, "sequence", pooled), keeping(state, memory)
 
-    def _chunk(self, values: Tensor, mask: Tensor | None, state: TCNState) -> tuple[Tensor, TCNState]:
+    def _chunk(self, values: Tensor, mask: Tensor | None, state: TCNState, memory: Memory) -> tuple[Tensor, TCNState]:
         steps = lengths(values.transpose(1, 2), mask)
         inputs: tuple[Tensor, ...] = ()
         for number, block in enumerate(self.blocks):
-            values, after = block(values, mask, state.inputs[2 * number : 2 * number + 2], steps)
+            values, after = block(values, mask, state.inputs[2 * number : 2 * number + 2], steps, layer(memory, number))
             inputs += after
         return values, TCNState(state.position + steps, inputs)
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from triarch.core.spec import Spec
 from triarch.core.state import State
 from triarch.core.types import Features, FeatureShape
-from triarch.layers.backbone import Backbone
+from triarch.layers.backbone import Backbone, keeping
+from triarch.layers.cross import Score
 from triarch.layers.embed import Embed
 from triarch.layers.geometry import ImageOrder
 from triarch.layers.recurrence import Recurrence, RecurrentState
@@ -25,11 +26,16 @@ from triarch.models.registry import Architecture
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `gru`; dim is the width of one direction, depth the number of layers."""
+    """Settings of `gru`; dim is the width of one direction, depth the number of layers.
+
+    context_dim is the width of a context that it attends to, with scores as `attention` says; None: it attends to none.
+    """
 
     dim: int = 40
     depth: int = 1
     directions: int = 2
+    context_dim: int | None = None
+    attention: Score = "dot"
     image: ImageOrder = "rows"
     dropout: float = 0.1
 
@@ -40,7 +46,10 @@ class GRU(Backbone):
     def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
         self.embed = Embed(spec, None, token_dim=config.dim, image=config.image)
-        self.layers = Recurrence("gru", self.embed.dim, config.dim, config.depth, config.directions, config.dropout)
+        self.layers = Recurrence(
+            "gru", self.embed.dim, config.dim, config.depth, config.directions, config.dropout, config.context_dim,
+            config.attention,
+        )  # fmt: skip
         dim = config.directions * config.dim
         self.shape = FeatureShape("sequence", dim, self.embed.stride, dim)
 
@@ -52,8 +61,9 @@ class GRU(Backbone):
         context: Features | None = None,
     ) -> tuple[Features, State | None]:
         """(B T), (B T C) or (B C Y X) → values (B T directions·D)."""
-        values, summary, state = self.layers(self.embed(x), mask, state)
-        return Features(values, mask, "sequence", summary), state
+        memory = self.seen(state, context)
+        values, summary, state = self.layers(self.embed(x), mask, state, memory)
+        return Features(values, mask, "sequence", summary), keeping(state, memory)
 
     def start(self, batch_size: int, device: torch.device | str = "cpu", capacity: int | None = None) -> RecurrentState:
         """A hidden state of zeros."""

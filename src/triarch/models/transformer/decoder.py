@@ -19,7 +19,8 @@ from triarch.core.spec import Spec
 from triarch.core.state import State
 from triarch.core.types import Features, FeatureShape
 from triarch.layers.attention import AttentionState, Bias, Cache, SelfAttention
-from triarch.layers.backbone import Backbone
+from triarch.layers.backbone import Backbone, keeping
+from triarch.layers.cross import CrossAttention, Memory, layer
 from triarch.layers.dropout import Dropout
 from triarch.layers.embed import Embed
 from triarch.layers.feed import MLP, SwiGLU
@@ -34,8 +35,11 @@ from triarch.models.registry import Architecture
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `decoder`; hidden_dim is the width inside the feed-forward part, num_kv_heads None is num_heads,
-    head_dim None is dim / num_heads, and eps None what the norm has.
+    """Settings of `decoder`.
+
+    hidden_dim is the width inside the feed-forward part, num_kv_heads None is num_heads, head_dim None is
+    dim / num_heads, eps None what the norm has; context_dim is the width of a context that it attends to; None: it
+    attends to none.
     """
 
     dim: int = 32
@@ -51,6 +55,7 @@ class Config:
     feed: Literal["swiglu", "gelu"] = "swiglu"
     bias: Bias = "none"
     window: int | None = None
+    context_dim: int | None = None
     image: ImageOrder = "patches"
     dropout: float = 0.1
 
@@ -63,7 +68,7 @@ class Config:
 
 
 class Block(nn.Module):
-    """Attention and a feed-forward part, each on a residual path."""
+    """Attention, to a context too where there is one, and a feed-forward part, each on a residual path."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -71,14 +76,25 @@ class Block(nn.Module):
         self.attention = SelfAttention(
             config.dim, config.num_heads, config.head_dim, num_kv_heads=config.num_kv_heads, bias=config.bias
         )
+        self.cross_norm: nn.Module | None = None
+        self.cross: CrossAttention | None = None
+        if config.context_dim is not None:
+            self.cross_norm = _norm(config)
+            self.cross = CrossAttention(
+                config.dim, config.context_dim, config.num_heads, config.bias != "none", config.bias == "all"
+            )
         self.feed_norm = _norm(config)
         self.feed = config.feed_forward()
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor, view: View, cache: Cache | None = None) -> tuple[Tensor, Cache | None]:
+    def forward(
+        self, x: Tensor, view: View, cache: Cache | None = None, memory: Memory = ()
+    ) -> tuple[Tensor, Cache | None]:
         """(B T D) → (B T D), and the cache with these steps in it."""
         attended, cache = self.attention(self.attention_norm(x), view, cache)
         x = x + self.dropout(attended)
+        if memory and self.cross is not None and self.cross_norm is not None:
+            x = x + self.dropout(self.cross(self.cross_norm(x), memory))
         return x + self.dropout(self.feed(self.feed_norm(x))), cache
 
 
@@ -106,7 +122,7 @@ class Decoder(Backbone):
     ) -> tuple[Features, State | None]:
         """(B T), (B T C) or (B C Y X) → values (B T D)."""
         values = self.embed(x)
-        if state is None and mask is not None and (packed := pack(mask, self.shape.dim)):
+        if state is None and context is None and mask is not None and (packed := pack(mask, self.shape.dim)):
             values = packed.padded(self._packed(values, packed), mask)
             return Features(values, mask, "sequence", last(values, mask)), None
         width = values.shape[1]
@@ -115,13 +131,16 @@ class Decoder(Backbone):
         values = self.dropout(self.position(values, places, mask))
         slots = None if before is None else before.slots(width, mask)
         view = self.sight(mask, places, slots)
+        memory = self.seen(state, context)
         caches = []
         for number, block in enumerate(self.blocks):
-            values, cache = block(values, view, None if before is None else before.caches[number])
+            values, cache = block(
+                values, view, None if before is None else before.caches[number], layer(memory, number)
+            )
             caches.append(cache)
         values = self.norm(values)
         after = None if before is None or slots is None else before.after(slots, caches)
-        return Features(values, mask, "sequence", last(values, mask)), after
+        return Features(values, mask, "sequence", last(values, mask)), keeping(after, memory)
 
     def _packed(self, values: Tensor, packed: Pack) -> Tensor:
         """(B T D) → (1 M D)."""

@@ -29,7 +29,8 @@ def read(fields: Fields, task: str | None) -> Told:
         "dim": dim, "depth": layers, "num_heads": num_heads, "hidden_dim": fields.count("intermediate_size", 11008),
         "num_kv_heads": fields.count("num_key_value_heads", 8 if kind == "mistral" else num_heads),
         "head_dim": None if head_dim * num_heads == dim else head_dim, "eps": fields.number("rms_norm_eps", 1e-6),
-        "rotary": asdict(_rotary(fields)), "window": _window(fields, kind, layers), "bias": _bias(fields, kind),
+        "rotary": {name: value for name, value in asdict(_rotary(fields)).items() if value is not None},
+        "window": _window(fields, kind, layers), "bias": _bias(fields, kind),
     }  # fmt: skip
     logits = Logits(tied=fields.flag("tie_word_embeddings", False))
     fields.finish(HARMLESS)

@@ -43,12 +43,12 @@ def read(fields: Fields, task: str | None) -> Told:
     return Told("mamba2", settings, CONTEXT, vocab_size, task, logits, layers)
 
 
-def _limits(fields: Fields) -> tuple[float, float] | None:
+def _limits(fields: Fields) -> list[float] | None:
     said = fields.raw("time_step_limit", [0.0, math.inf])
     limits = [float(one.get("__float__", "nan") if isinstance(one, dict) else one) for one in said]
     if len(limits) != 2 or not 0 <= limits[0] < limits[1]:
         raise fields.fault("time_step_limit", "two numbers are wanted, the lower first")
-    return None if limits == [0.0, math.inf] else (limits[0], limits[1])
+    return None if limits == [0.0, math.inf] else limits
 
 
 def write(config: Config, spec: Spec) -> dict[str, Any]:
