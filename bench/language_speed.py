@@ -131,6 +131,7 @@ def gpt2(vocab_size: int, fused: bool) -> Work:
 
     unlabelled = replace(batch, target=None)
     difference = (model(unlabelled) - other(unlabelled)).abs().max().item()
+    assert difference <= AGREE, difference
     macs = macs_of(model, unlabelled)
     return Work(model, ours(model, task, [batch]), theirs, batch.input.numel(), macs, {"difference": difference})
 
