@@ -132,6 +132,7 @@ def test_finetune(way, base, labelled, tmp_path):
     assert triarch.evaluate(tmp_path / "out").n > 0
     assert (tmp_path / "out" / "run" / "adapter.safetensors").exists() == (way == "lora")
     assert (done.trained_params < done.params) == (way in ("head", "lora"))
+    assert done.notes == ["new: the head"]
     assert "Fine-tuned from out" in (tmp_path / "out" / "README.md").read_text()
     if way == "full":
         assert done.score > 0.9

@@ -147,6 +147,7 @@ def train(
                 threads=asked.threads,
                 artifact=str(folder),
                 trained_params=None if base is None else changing,
+                notes=trainer.notes,
             )
             write_text(folder / "run" / "recipe.yaml", to_yaml(done))
             origin = Path(asked.begin).name if asked.begin else None
