@@ -50,7 +50,8 @@ class Foretold:
     Attributes:
         p50: milliseconds of the network alone, without what comes before and after it; of a training step forth, back
             and the optimiser. With one thread calibrated on processor time.
-        error: how far off that is on average for an architecture that took no part in the calibration; 0.1 is 10%.
+        error: how far off that is on average for an architecture that took no part in the calibration; 0.1 is 10%. For
+            batches larger than those of the calibration (4 to 32 items) it may be off further.
     """
 
     p50: float

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from triarch.core.results import Description
+from triarch.core.results import Description, Foretold
 
 if TYPE_CHECKING:
     from triarch.core.spec import Spec
     from triarch.core.types import Batch
-    from triarch.measure.work import Work
+    from triarch.measure.foretell import Foreteller
     from triarch.model import Model
     from triarch.tasks.task import Task
 
@@ -92,8 +92,8 @@ def describe(
         for steps, what in ((False, "calibrating answers"), (True, "calibrating training")):
             with progress(what) as reporter:
                 learn(threads, reporter.update, steps)
-    trained = known(threads, steps=True)
-    step_macs, step_peak, step_work = _training_step(empty, artifact.task, config.spec, batch, batch_size)
+    prices = known(threads, steps=True)
+    step_macs, step_peak, step_time = _training_step(empty, artifact.task, config.spec, batch, batch_size, prices)
     return Description(
         model=config.model,
         family=found.family,
@@ -111,12 +111,14 @@ def describe(
         threads=threads,
         settings=asdict(found.configure(config.size, {**needed(found, artifact.task), **config.settings})),
         foretold_ms=foretold(empty, one, threads) if calibrate or reading.quiet_ms is None else None,
-        foretold_step_ms=trained.foretell(step_work) if trained else None,
+        foretold_step_ms=step_time,
     )
 
 
-def _training_step(model: Model, task: Task, spec: Spec, batch: Batch, rows: int) -> tuple[int, int, Work]:
-    """Multiply–adds, peak of live bytes, and work of a step on `rows` items like that of `batch`, which is prepared."""
+def _training_step(
+    model: Model, task: Task, spec: Spec, batch: Batch, rows: int, prices: Foreteller | None
+) -> tuple[int, int, Foretold | None]:
+    """Multiply–adds, peak of live bytes, and time by `prices`, of a step on `rows` items like the prepared `batch`."""
     from dataclasses import replace
 
     import torch
@@ -138,7 +140,10 @@ def _training_step(model: Model, task: Task, spec: Spec, batch: Batch, rows: int
         many = replace(like(batch, rows), target=target)
         peak = training_peak(twin.train(), lambda: task.loss(twin(many), many), batch_bytes(many))
         count = training_macs(twin, lambda: task.loss(twin(many), many))
-        return count, peak, work(twin, lambda: task.loss(twin(many), many).backward(), training=True)
+        if prices is None:
+            return count, peak, None
+        does = work(twin, lambda: task.loss(twin(many), many).backward(), training=True)
+        return count, peak, prices.foretell(does)
 
 
 def _state(model: Model, batch: Batch) -> int | None:
