@@ -28,12 +28,11 @@ from triarch.core.files import write_json
 from triarch.core.progress import progress
 from triarch.data import gather
 from triarch.data.blocks import Blocks
-from triarch.data.documents import PLAIN
+from triarch.data.corpora.documents import PLAIN
 from triarch.data.open import open_source
 
 LINES, FILE_BYTES = 40, 4 << 20
 PAGE = os.sysconf("SC_PAGE_SIZE")
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def make(path: Path, size: int, folders: list[Path]) -> int:
@@ -88,16 +87,15 @@ def tree(process: int) -> list[int]:
     return found
 
 
-def used(processes: list[int]) -> tuple[int, float]:
-    """Their resident memory in bytes, and their processor time in seconds."""
-    memory, ticks = 0, 0
+def resident(processes: list[int]) -> int:
+    """Their memory in bytes."""
+    memory = 0
     for one in processes:
         try:
             memory += int(Path(f"/proc/{one}/statm").read_text().split()[1]) * PAGE
-            ticks += sum(map(int, Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:13]))
         except OSError:
             continue
-    return memory, ticks / TICKS
+    return memory
 
 
 def shards(cache: Path) -> dict[str, int]:
@@ -110,11 +108,10 @@ def run(text: Path, cache: Path, told: Path, processes: int, until: float) -> di
     command = [sys.executable, __file__, "--child", str(text), "--told", str(told), "--processes", str(processes)]
     begin = time.perf_counter()
     child = subprocess.Popen(command, env={**os.environ, "TRIARCH_CACHE": str(cache)}, start_new_session=True)
-    peak, cpu, most, killed = 0, 0.0, 0, False
+    peak, most, killed = 0, 0, False
     while child.poll() is None:
         there = tree(child.pid)
-        memory, spent = used(there)
-        peak, cpu, most = max(peak, memory), max(cpu, spent), max(most, len(there))
+        peak, most = max(peak, resident(there)), max(most, len(there))
         portions = next(iter(cache.glob("*/plan.json")), None)
         count = len(json.loads(portions.read_text())["portions"]) if portions else 0
         if count and len(shards(cache)) >= until * count:
@@ -126,7 +123,7 @@ def run(text: Path, cache: Path, told: Path, processes: int, until: float) -> di
     if status and not killed:
         raise SystemExit(f"it ended with {status}")
     return {
-        "seconds": time.perf_counter() - begin, "cpu_seconds": cpu, "peak_bytes": peak, "processes": most,
+        "seconds": time.perf_counter() - begin, "peak_bytes": peak, "processes": most,
         "killed": killed, "shards": len(shards(cache)),
     }  # fmt: skip
 

@@ -42,7 +42,7 @@ from train import LEARNING_RATE, macs_of, products
 from triarch.core.machine import computing
 from triarch.core.spec import Spec, Target
 from triarch.core.types import Batch
-from triarch.data.corpus import from_documents
+from triarch.data.corpora.corpus import from_documents
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
 from triarch.data.stream import Stream

@@ -27,7 +27,7 @@ def show(result: Any) -> None:
     elif isinstance(result, Scaling):
         _show_scaling(console, result)
     else:
-        rows = [{"": name, "value": value} for name, value in vars(result).items()]
+        rows = [{"": name, "value": value} for name, value in vars(result).items() if value is not None and value != []]
         console.print(_table(rows))
 
 
@@ -115,6 +115,8 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, Metric):
+        return f"{value.name} ({'higher' if value.direction == 'max' else 'lower'} is better)"
     if is_dataclass(value) and not isinstance(value, type):
         return _text(asdict(value))
     if isinstance(value, dict):

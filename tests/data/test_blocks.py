@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from triarch.data.blocks import Blocks
-from triarch.data.corpus import deal, from_documents, stretches
+from triarch.data.corpora.corpus import deal, from_documents, stretches
 from triarch.data.dataset import prepare
 from triarch.data.tokens import END, encode
 

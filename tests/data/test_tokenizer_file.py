@@ -4,7 +4,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from triarch.core.errors import InputError
-from triarch.data.corpus_tokens import fit
+from triarch.data.corpora.fitted import fit
 from triarch.data.tokenizer_file import read_tokenizer
 from triarch.data.tokens import end_of
 

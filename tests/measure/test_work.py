@@ -70,7 +70,7 @@ def test_where_nothing_is_computed_the_amounts_are_the_same(name):
             {"convolution macs": 2 * 20 * 6 * 7 * 3, "back convolution macs": 2 * 20 * 6 * 7 * 3},
         ),
         (lambda: nn.Sequential(nn.Linear(4, 4), nn.GELU()), (3, 4), {"gelu numbers": 12, "back gelu numbers": 12}),
-        (lambda: nn.GRU(4, 5, batch_first=True), (1, 7, 4), {"gru steps": 7, "recurrent macs": 7 * 15 * 5}),
+        (lambda: nn.GRU(4, 5, batch_first=True), (1, 7, 4), {"gru steps": 7, "gru recurrent macs": 7 * 15 * 5}),
     ],
 )  # fmt: skip
 def test_amounts_of_a_step_of_training(make, shape, expected):

@@ -19,10 +19,11 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setenv("TRIARCH_CACHE", str(tmp_path))
     monkeypatch.setattr(calibration, "PASSES", 1)
     monkeypatch.setattr(calibration, "PATIENCE", 0.0)
+    monkeypatch.setattr(calibration, "PATIENCE_FOR_STEPS", 0.0)
     monkeypatch.setattr(calibration, "singles", lambda: list(singles())[::40])
     spec = reference("series")
     networks = [(f"{name}/nano", spec) for name in ("gru", "tcn", "encoder")]
-    monkeypatch.setattr(calibration, "_networks", lambda: networks)
+    monkeypatch.setattr(calibration, "_networks", lambda **_: networks)
     return tmp_path
 
 

@@ -71,6 +71,7 @@ ODD = [
     ("Llama", "mlp_bias", True),
     ("Llama", "rope_parameters", {"rope_type": "yarn", "factor": 2.0, "rope_theta": 1e4}),
     ("Llama", "rope_parameters", "default"),
+    ("Llama", "rope_scaling", {"rope_type": "linear", "factor": 2.0}),
     ("Llama", "sliding_window", 8),
     ("Mistral", "layer_types", ["full_attention"] * 3),
     ("Qwen2 with a window", "max_window_layers", 2),
@@ -216,6 +217,8 @@ def test_without_a_tokenizer_there_are_logits_but_no_text(saved):
     assert triarch.load(folder).logits(IDS).shape == (2, 12, 29)
     with pytest.raises(InputError, match=r"tokenizer\.json"):
         triarch.evaluate(folder, ["a text\n" * 9] * 5)
+    with pytest.raises(InputError, match=r"tokenizer\.json"):
+        triarch.generate(folder, prompt="a text")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from triarch.core.errors import InputError
 from triarch.core.spec import Spec, Target
 from triarch.core.types import NOTHING, Batch
-from triarch.data.corpus import from_documents
+from triarch.data.corpora.corpus import from_documents
 from triarch.data.dataset import prepare
 from triarch.model import build
 from triarch.tasks.language_model import LanguageModel

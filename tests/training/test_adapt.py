@@ -132,6 +132,7 @@ def test_finetune(way, base, labelled, tmp_path):
     assert triarch.evaluate(tmp_path / "out").n > 0
     assert (tmp_path / "out" / "run" / "adapter.safetensors").exists() == (way == "lora")
     assert (done.trained_params < done.params) == (way in ("head", "lora"))
+    assert done.notes == ["new: the head"]
     assert "Fine-tuned from out" in (tmp_path / "out" / "README.md").read_text()
     if way == "full":
         assert done.score > 0.9
@@ -145,12 +146,20 @@ def test_finetune(way, base, labelled, tmp_path):
         ({"adapt": "half"}, "no such way"),
         ({"adapt": "gradual", "seconds": 5.0}, "its end"),
         ({"adapt": "lora", "set": ["adapt.rank=0"]}, "rank"),
+        ({"target": "label", "set": ["tokenizer=characters"]}, "keeps its tokenizer"),
+        ({"target": "label", "set": {"context": 64}}, "keeps its context"),
     ],
 )
 def test_bad_options(base, labelled, tmp_path, options, said):
     with pytest.raises(InputError, match=said):
         triarch.finetune(base, labelled, out=tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_list_of_texts_is_learned_as_the_models_own_was(base, tmp_path):
+    texts = [" ".join(np.random.default_rng(number).choice(["ant", "bee", "dog"], 30)) for number in range(90)]
+    done = triarch.finetune(base, texts, steps=2, out=tmp_path / "out")
+    assert done.metric.name == "loss"
 
 
 def test_other_data_is_refused(base):

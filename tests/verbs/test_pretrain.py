@@ -108,3 +108,11 @@ def test_texts_that_are_alike_are_told_as_such() -> None:
         triarch.pretrain(["the same text " * 20] * 80, steps=1)
     with pytest.raises(InputError, match="bytes is no corpus"):
         triarch.pretrain(b"bytes " * 900, steps=1)
+
+
+def test_a_mark_that_is_written_in_a_text_is_text(texts: Path, tmp_path: Path) -> None:
+    triarch.pretrain(texts, steps=1, context=32, tokenizer="bytes", out=tmp_path / "out")
+    preprocessor = triarch.load(tmp_path / "out").preprocessor
+    ids = preprocessor.encode(["a[END]b"])[0]
+    assert len(ids) == 1 + len("a[END]b")
+    assert preprocessor.tokenizer.decode(ids[1:].tolist()) == "a[END]b"

@@ -50,3 +50,12 @@ def test_no_race_so_far(place):
     pairs(120).to_csv(table, index=False)
     with pytest.raises(InputError, match="do not race"):
         triarch.choose(table, task="translate", input="word", target="letters", seconds=20)
+
+
+def test_a_translation_stays_one_when_it_is_tuned(place):
+    table = place / "pairs.csv"
+    pairs(120).to_csv(table, index=False)
+    columns = {"input": "word", "target": "letters"}
+    triarch.train(table, task="translate", model="gru+gru/nano", steps=2, threads=1, out=place / "base", **columns)
+    tuned = triarch.finetune(place / "base", table, steps=2, threads=1, out=place / "tuned", **columns)
+    assert tuned.metric.name == "chrF"

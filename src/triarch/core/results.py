@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Literal
 
 Interval = tuple[float, float]
@@ -136,6 +136,7 @@ class Training:
     """A finished training.
 
     Attributes:
+        notes: what of a fine-tuned model is new, in words.
         trained_params: of `params` those that changed, and that were added and merged, where a model was fine-tuned.
     """
 
@@ -152,6 +153,7 @@ class Training:
     threads: int
     artifact: str
     trained_params: int | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

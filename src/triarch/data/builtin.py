@@ -15,7 +15,7 @@ import pandas as pd
 from sklearn.datasets import load_digits
 
 from triarch.data.asked import Asked
-from triarch.data.corpus import from_documents
+from triarch.data.corpora.corpus import from_documents
 from triarch.data.labels import number_labels
 from triarch.data.long_frame import Roles
 from triarch.data.panel import from_long

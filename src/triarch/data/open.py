@@ -13,7 +13,7 @@ from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays, from_npz
 from triarch.data.asked import Asked, Continued, Modelled, names
 from triarch.data.builtin import BUILT_IN, CORPORA
-from triarch.data.corpus import read_corpus
+from triarch.data.corpora.corpus import read_corpus
 from triarch.data.folder import read_folder
 from triarch.data.hub import PREFIX, read_hub
 from triarch.data.idx import IDX_ENDINGS, holds_idx, read_idx

@@ -118,6 +118,8 @@ def encode(tokenizer: Tokenizer, texts: list[str], max_len: int | None = None) -
     for number, text in enumerate(texts):
         if not encodable(text):
             raise InputError(f"input {number} is not valid Unicode: {text[:40]!r}", "mend its encoding")
+    if tokenizer.token_to_id(END) is not None:  # who writes [END] in a text means these letters
+        tokenizer.encode_special_tokens = True
     unknown, end = tokenizer.token_to_id(UNKNOWN) or 0, tokenizer.token_to_id(END)
     first = [] if end is None or tokenizer.post_processor is not None else [end]
     return [

@@ -56,7 +56,7 @@ def work(module: nn.Module, run: Callable[[], object], training: bool = False) -
 
     hook = register_module_forward_pre_hook(enter)
     try:
-        with torch.set_grad_enabled(training), _Recurrences(found) as hidden, _Operators(found, hidden):
+        with torch.set_grad_enabled(training), _Recurrences(found, training) as hidden, _Operators(found, hidden):
             run()
     finally:
         hook.remove()
@@ -65,6 +65,8 @@ def work(module: nn.Module, run: Callable[[], object], training: bool = False) -
             module.zero_grad()
     every = list(module.parameters())
     if training:
+        # A batch seldom has but one row, so that such a product has no price of its own.
+        found["product macs"] += found.pop("vector macs", 0)
         return {**found, "weights": sum(one.numel() for one in every), "weight tensors": len(every)}
     return {**found, "far bytes": max(0, sum(one.nbytes for one in every) - NEAR)}
 
@@ -72,9 +74,9 @@ def work(module: nn.Module, run: Callable[[], object], training: bool = False) -
 class _Recurrences(Kernels):
     """Notes recurrences, and hides what they, or their stand-ins, are made of."""
 
-    def __init__(self, found: Counter[str]) -> None:
+    def __init__(self, found: Counter[str], training: bool) -> None:
         super().__init__()
-        self.found, self.hidden = found, False
+        self.found, self.training, self.hidden = found, training, False
 
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         name = getattr(func, "__name__", "")
@@ -95,10 +97,14 @@ class _Recurrences(Kernels):
         directions, gates = 1 + both, GATES.get(name, 4) * dim
         self.found[f"{name} calls"] += depth * directions
         self.found[f"{name} steps"] += depth * directions * steps
-        self.found["gate numbers"] += depth * directions * steps * rows * gates
-        self.found["recurrent macs"] += depth * directions * steps * rows * gates * dim
+        # The way back is one kernel for an LSTM, for others a graph of steps, each with a gradient of all weights.
+        own = f"{name} " if self.training else ""
+        self.found[f"{own}gate numbers"] += depth * directions * steps * rows * gates
+        self.found[f"{own}recurrent macs"] += depth * directions * steps * rows * gates * dim
         entering = in_dim + (depth - 1) * directions * dim
-        self.found["product macs"] += directions * steps * rows * gates * entering
+        self.found["product macs"] += (3 if self.training else 1) * directions * steps * rows * gates * entering
+        if self.training:
+            self.found["step weights"] += depth * directions * steps * gates * dim * (name != "lstm")
 
 
 class _Operators(TorchDispatchMode):

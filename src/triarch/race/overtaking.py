@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from triarch.core.results import Metric
 from triarch.measure.statistics import Strata, score_interval
 from triarch.race.plan import clearly_behind
@@ -29,5 +31,7 @@ def overtaking(
         return []
     best = max(done.values(), key=lambda result: metric.gain(result["score"]))
     return [
-        model for model in behind if model in done and (model not in still or falls_fast(done[model], best["losses"]))
+        model
+        for model in behind
+        if model in done and (model not in still or falls_fast(np.array(done[model]["losses"]), best["losses"][-1][1]))
     ]

@@ -70,7 +70,7 @@ def undecided(
         if fell < STILL * learned:
             reason = f"its training loss stood still at {lately:.3g}, where {best} came to {goal:.3g}"
             found.append(Undecided(families[model], model, f"{reason}; some networks leave such a plateau late"))
-        elif fell > STEEP * learned:
+        elif falls_fast(line, goal):
             reason = f"its training loss was still falling fast, from {before:.3g} to {lately:.3g}"
             found.append(Undecided(families[model], model, f"{reason}; more time may change its place"))
     return found
@@ -93,13 +93,13 @@ def _nothing_learned(line: np.ndarray[Any, Any], remedy: str) -> str:
     )
 
 
-def falls_fast(result: Mapping[str, Any], best: Sequence[Sequence[float]]) -> bool:
-    """Whether the training loss of a final was still falling fast, far above where that of the best finalist ended.
+def falls_fast(line: np.ndarray[Any, Any], goal: float) -> bool:
+    """Whether a training loss was still falling fast, far above where that of the best finalist ended.
 
     Args:
-        best: its pairs of step and training loss.
+        line: pairs of step and training loss.
+        goal: where the best ended.
     """
-    line, goal = np.array(result["losses"]), best[-1][1]
     before, lately = (_mean(line, part) for part in (BEFORE, LATELY))
     learned = float(line[0, 1]) - goal
     return lately - goal > FAR * abs(learned) and before - lately > STEEP * learned

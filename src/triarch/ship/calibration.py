@@ -1,7 +1,7 @@
-"""What work costs on this machine: measured within a minute when asked for, and kept.
+"""What work costs on this machine: measured within minutes when asked for, and kept.
 
-Timed are operators by themselves and every architecture at its small sizes. What is kept belongs to one machine,
-version of torch and number of threads, lies in the cache and may be deleted at any time.
+Timed are operators by themselves and every architecture at its small sizes: answers, or steps of training. What is kept
+belongs to one machine, version of torch and number of threads, lies in the cache and may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from triarch.model import Model, build
 from triarch.models import registry
 from triarch.tasks.classify import Classify
 
-VERSION = 1
+VERSION = 2
 SIZES = ("nano", "micro", "tiny")
 # Besides those of `reference`.
 SHORT: dict[Modality, tuple[int, ...]] = {"image": (1, 8, 8), "text": (32,), "series": (24, 3)}
-PATIENCE, PATIENCE_FOR_SINGLES, PASSES = 0.06, 0.02, 2
+PATIENCE, PATIENCE_FOR_SINGLES, PATIENCE_FOR_STEPS, PASSES = 0.06, 0.02, 0.03, 2
 # Items of a step, and of one of a lone operator.
 ROWS, LONE_ROWS = {"nano": 32, "micro": 16, "tiny": 4}, 4
 
@@ -73,8 +73,9 @@ def time_everything(threads: int, report: Report = silent, steps: bool = False) 
         steps: of training, instead of answers.
     """
     lone, network = (_step_of_single, step) if steps else (_answer_of_single, _answer)
+    whole = PATIENCE_FOR_STEPS if steps else PATIENCE
     cases = [(partial(lone, one), PATIENCE_FOR_SINGLES) for one in singles() if one.is_trained or not steps]
-    cases += [(partial(network, model, spec), PATIENCE) for model, spec in _networks()]
+    cases += [(partial(network, model, spec), whole) for model, spec in _networks(short=not steps)]
     passes: list[list[Timed]] = []
     with computing(threads, seed=0):
         for number in range(PASSES):
@@ -186,13 +187,14 @@ def _path(threads: int, steps: bool) -> Path:
     return cache_folder() / "machines" / f"{blake2b(what.encode(), digest_size=12).hexdigest()}.json"
 
 
-def _networks() -> Iterator[tuple[str, Spec]]:
+def _networks(short: bool) -> Iterator[tuple[str, Spec]]:
+    """Every architecture at its small sizes; `short`: one of them on smaller items too."""
     for name in registry.names():
         architecture = registry.find(name)
         for modality in (known for known in MODALITIES if known in architecture.modalities):
             for size in (size for size in SIZES if size in architecture.sizes):
                 yield f"{name}/{size}", reference(modality)
-                if size == "micro":
+                if short and size == "micro":
                     yield f"{name}/{size}", replace(reference(modality), shape=SHORT[modality])
 
 

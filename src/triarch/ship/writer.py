@@ -21,16 +21,17 @@ class Writer:
         banned: tokens that stand for no text, and do not end it either.
 
     Raises:
-        InputError: the artifact is no causal language model.
+        InputError: the artifact is no causal language model, or came without a tokenizer.
     """
 
     def __init__(self, artifact: Artifact) -> None:
-        model, tokenizer = artifact.model, artifact.preprocessor.tokenizer
-        if not artifact.task.causal or not isinstance(model.head, Head) or tokenizer is None:
+        model = artifact.model
+        if not artifact.task.causal or not isinstance(model.head, Head):
             raise InputError(
                 f"a {artifact.config.task} model does not go on with a text",
                 "give an artifact of `triarch pretrain --objective causal`",
             )
+        tokenizer = artifact.preprocessor.reader
         self.tokenizer: Tokenizer = tokenizer
         places = [
             part.max_len for part in model.modules() if isinstance(part, AddPosition) and part.position == "learned"

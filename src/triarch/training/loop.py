@@ -54,11 +54,13 @@ class Trainer:
         elapsed: seconds spent in `run`, interruptions left out.
         total: steps that the schedule is made for; None while only a time limit is known.
         loss: of the last step.
+        notes: what of the model was not taken over from another, in words.
     """
 
     def __init__(self, model: Model, task: Task, batches: Batches, recipe: Recipe) -> None:
         self.model, self.task, self.batches, self.recipe = model, task, batches, recipe
         self.step, self.elapsed, self.loss = 0, 0.0, math.nan
+        self.notes: list[str] = []
         self.total = recipe.schedule.steps or recipe.steps
         self.optimiser = make_optimiser(model, recipe)
         self.average = (

@@ -90,13 +90,15 @@ def start(recipe: Recipe, dataset: Dataset, task: Task, weights: Mapping[str, Te
     """
     architecture, _, size = recipe.model.partition("/")
     model = build(architecture, size, task, dataset.spec, recipe.settings)
+    fresh = [] if weights is None else take_over(model, weights, recipe.begin or "the model")
     if weights is not None:
-        take_over(model, weights, recipe.begin or "the model")
         adapt(model, recipe.adapt)
     strengths = Strengths(**recipe.augment.model_dump(exclude_none=True))
     augment = Augmenter(strengths, dataset)
     stream = Stream(dataset.folded(recipe.fold), recipe.batch_size, recipe.seed, augment=augment)
-    return Trainer(model, task, stream, recipe)
+    trainer = Trainer(model, task, stream, recipe)
+    trainer.notes += fresh
+    return trainer
 
 
 def step_seconds(recipe: Recipe, dataset: Dataset, task: Task, threads: int, patience: float = 0.5) -> float:

@@ -46,7 +46,8 @@ def finetune(
         input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
         group: column that says which items belong together: they stay in one split.
-        task: what to learn, where it should not be inferred.
+        task: what to learn, where it should not be inferred; translations stay translations, and a list of texts is
+            learned as the model's own was.
         out: folder of the new artifact; must be new or empty. runs/NAME-N if not given.
         set: one entry of the recipe, key=value: --set adapt.rank=4 --set optimiser.lr=0.001.
     """
@@ -67,12 +68,15 @@ def finetune(
         raise InputError("--adapt gradual must know its end", "give --steps or --epochs in place of --seconds")
     base = load(artifact)
     config = base.config
+    kind = config.spec.target.kind
+    if task is None and (kind == "text" or (kind == "token" and isinstance(data, list) and not target)):
+        task = base.task.name
     settings = {**needed(registry.find(config.architecture), base.task), **config.settings}
     if steps is epochs is seconds is None:
         epochs = EPOCHS
     entries: dict[str, Any] = {"begin": str(artifact), "adapt.method": adapt}
     entries |= {f"settings.{name}": value for name, value in settings.items()}
-    if config.spec.target.kind == "token" and task in (None, base.task.name) and not target:
+    if kind == "token" and task in (None, base.task.name) and not target:
         entries["batch_size"] = BLOCKS
     return train(
         data, model=config.model, steps=steps, epochs=epochs, seconds=seconds, seed=seed, threads=threads,

@@ -51,7 +51,8 @@ def train(
         target: column of the labels, where the data has columns.
         group: column that says which items belong together: they stay in one split.
         image_size: shorter side of pictures in pixels; if not given, the median, at most 96.
-        task: what to learn, where it should not be inferred: classify or forecast.
+        task: what to learn, where it should not be inferred: classify, forecast, translate, language-model or
+            masked-model.
         horizon: steps ahead, where series are to be continued; a day of hours, a year of months… if not given.
         lookback: steps that a model sees of a series; inferred if not given.
         season: steps of a season; inferred if not given.
@@ -97,6 +98,9 @@ def train(
     with computing(asked.threads), progress("reading") as reading:
         base = load(asked.begin) if asked.begin else None
         fitted = None if base is None else base.preprocessor
+        if base is not None and (asked.tokenizer is not None or asked.context is not None):
+            name = "context" if asked.tokenizer is None else "tokenizer"
+            raise InputError(f"{asked.begin} keeps its {name}: it is not to be chosen anew", f"leave {name} out")
         source = open_data(place, asked, reading.update, fitted)
         if base is not None and source.modality != base.config.spec.modality:
             holds = base.config.spec.modality
@@ -143,6 +147,7 @@ def train(
                 threads=asked.threads,
                 artifact=str(folder),
                 trained_params=None if base is None else changing,
+                notes=trainer.notes,
             )
             write_text(folder / "run" / "recipe.yaml", to_yaml(done))
             origin = Path(asked.begin).name if asked.begin else None

@@ -40,6 +40,8 @@ def read(fields: Fields, task: str | None) -> Told:
 def _rotary(fields: Fields) -> Rotary:
     """Their places, as files of any age write them."""
     base, older, newer = (fields.raw(name) for name in ("rope_theta", "rope_scaling", "rope_parameters"))
+    if older is not None and newer is not None and older != newer:
+        raise fields.fault("rope_scaling", "rope_parameters says otherwise; take the wrong one out")
     name, told = ("rope_parameters", newer) if newer is not None else ("rope_scaling", older or {})
     if not isinstance(told, dict):
         raise fields.fault(name, "an object is wanted")

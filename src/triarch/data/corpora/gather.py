@@ -22,16 +22,16 @@ from triarch.core.errors import InputError
 from triarch.core.files import only_one, write_json, write_text
 from triarch.core.progress import Report, silent
 from triarch.data.cache import cache_folder, stamp
-from triarch.data.corpus_tokens import KINDS, fit
-from triarch.data.dealing import Dealt, deal
-from triarch.data.encoder import shard_type
+from triarch.data.corpora.dealing import Dealt, deal
+from triarch.data.corpora.encoder import shard_type
+from triarch.data.corpora.fitted import KINDS, fit
+from triarch.data.corpora.minhash import HASHES
+from triarch.data.corpora.portion_crew import do_portions, usual_processes
+from triarch.data.corpora.portion_work import DEALT, END, PLACES, PLAN, RECORDS, TOKENIZER
+from triarch.data.corpora.portions import Plan, survey
+from triarch.data.corpora.records import NAMED, RECORD, each
+from triarch.data.corpora.shards import OUT, Shards
 from triarch.data.known import SPLITS
-from triarch.data.minhash import HASHES
-from triarch.data.portion_crew import do_portions, usual_processes
-from triarch.data.portion_work import DEALT, END, PLACES, PLAN, RECORDS, TOKENIZER
-from triarch.data.portions import Plan, survey
-from triarch.data.records import NAMED, RECORD, each
-from triarch.data.shards import OUT, Shards
 from triarch.data.tokenizer_file import read_tokenizer
 from triarch.data.tokens import BPE_SAMPLE, end_of
 

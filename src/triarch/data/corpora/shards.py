@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triarch.core.errors import InputError
-from triarch.data.documents import Piece
-from triarch.data.encoder import Encoder
-from triarch.data.records import each
+from triarch.data.corpora.documents import Piece
+from triarch.data.corpora.encoder import Encoder
+from triarch.data.corpora.records import each
 from triarch.data.store import offsets
 
 BATCH = 512 << 10

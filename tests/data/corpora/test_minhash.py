@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from triarch.data import minhash
-from triarch.data.minhash import Signer, alike
+from triarch.data.corpora import minhash
+from triarch.data.corpora.minhash import Signer, alike
 
 
 def text(random, words=400):

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triarch.core.files import write_json
-from triarch.data.documents import Document, Piece, documents
+from triarch.data.corpora.documents import Document, Piece, documents
+from triarch.data.corpora.minhash import HASHES, Signer
 from triarch.data.known import SPLITS
-from triarch.data.minhash import HASHES, Signer
 
 FINE, ENCODING, LENGTH = range(3)
 SHORTEST = 16

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from triarch.core.errors import InputError
-from triarch.data.documents import Piece, documents
-from triarch.data.portions import survey
+from triarch.data.corpora.documents import Piece, documents
+from triarch.data.corpora.portions import survey
 
 LINES = "".join(f"line {number} of a text, ünïcode 字\n" for number in range(4_000))
 
@@ -35,7 +35,7 @@ def test_a_file_is_cut_into_stretches_and_nothing_is_lost(tmp_path, text):
 
 
 def test_pieces_of_a_file_are_its_lines_each_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("triarch.data.portions.SMALLEST", 10_000)
+    monkeypatch.setattr("triarch.data.corpora.portions.SMALLEST", 10_000)
     path = tmp_path / "a.txt"
     path.write_text(LINES)
     plan = survey(str(path))
@@ -92,7 +92,7 @@ def test_each_row_is_a_document(tmp_path, monkeypatch, kind):
     plan = survey(place)
     assert plan.notes == ["text: column 'text'"]
     assert [content.decode() for content, _ in all_of(plan)] == TEXTS
-    monkeypatch.setattr("triarch.data.portions.SMALLEST", 2_000)
+    monkeypatch.setattr("triarch.data.corpora.portions.SMALLEST", 2_000)
     plan = survey(place)
     assert len(plan.portions) > (0 if kind == "jsonl.gz" else 1)
     assert [content.decode() for content, _ in all_of(plan)] == TEXTS

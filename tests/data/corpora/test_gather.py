@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from triarch.core.errors import InputError
-from triarch.data import portion_work
 from triarch.data.blocks import Blocks
-from triarch.data.gather import gather
+from triarch.data.corpora import portion_work
+from triarch.data.corpora.gather import gather
 from triarch.data.known import SPLITS
 from triarch.data.open import open_source
 from triarch.data.store import offsets
@@ -30,7 +30,7 @@ def prose(number, words=300):
 @pytest.fixture
 def small(monkeypatch):
     """Portions of 10 KB, so that there are several."""
-    monkeypatch.setattr("triarch.data.portions.SMALLEST", 10_000)
+    monkeypatch.setattr("triarch.data.corpora.portions.SMALLEST", 10_000)
 
 
 def fill(folder, count=60):
@@ -153,7 +153,7 @@ def test_a_portion_that_is_finished_is_not_done_again(place, monkeypatch, small)
 
 CHILD = """
 import sys, time
-from triarch.data import gather, portion_crew, portions
+from triarch.data.corpora import gather, portion_crew, portions
 portions.SMALLEST = 10_000
 alone = portion_crew._alone
 def slow(workshop, waiting):

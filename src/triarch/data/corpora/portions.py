@@ -17,7 +17,7 @@ import pyarrow.parquet as pa_parquet
 from pydantic import BaseModel
 
 from triarch.core.errors import InputError, near
-from triarch.data.documents import LONGEST_ROW, STRETCH, Kind, Piece, kind_of, open_plain, to_line_end
+from triarch.data.corpora.documents import LONGEST_ROW, STRETCH, Kind, Piece, kind_of, open_plain, to_line_end
 from triarch.data.known import IGNORED, PARTS, TEXT_COLUMNS, endings, some
 
 PREFIX = "hf:"

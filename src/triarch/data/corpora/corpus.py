@@ -14,9 +14,9 @@ from triarch.core.errors import InputError
 from triarch.core.progress import Report, silent
 from triarch.data.asked import Asked
 from triarch.data.blocks import Blocks
-from triarch.data.corpus_tokens import fit
-from triarch.data.encoder import Encoder
-from triarch.data.gather import gather
+from triarch.data.corpora.encoder import Encoder
+from triarch.data.corpora.fitted import fit
+from triarch.data.corpora.gather import gather
 from triarch.data.source import Corpus, Hashes, Source
 from triarch.data.split import SPLITS
 from triarch.data.store import Chosen, Texts, offsets

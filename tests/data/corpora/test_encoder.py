@@ -5,9 +5,9 @@ import random
 import numpy as np
 import pytest
 
-from triarch.data import encoder
-from triarch.data.corpus_tokens import fit
-from triarch.data.encoder import Encoder
+from triarch.data.corpora import encoder
+from triarch.data.corpora.encoder import Encoder
+from triarch.data.corpora.fitted import fit
 
 TEXT = "It's what they'd said: 12 ants can't (really) carry 3.5 grams…\n\n  Größe 字 don’t\t" * 40
 SIGNS = "ab'stlvermd  \n\t\r\x0b\x1c\x1f\x00\x7f\x85\xa0\u2028\u3000é²½Ⅷ字́’“9 0.(){}[`~_-\U0001f600\u200d\ufeff\u200b"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from triarch.data.corpora.minhash import Signatures, alike
+from triarch.data.corpora.records import ENCODING, FINE, LENGTH, SHORTEST, Records
+from triarch.data.corpora.shards import OUT
 from triarch.data.known import DEALT, SPLITS
-from triarch.data.minhash import Signatures, alike
-from triarch.data.records import ENCODING, FINE, LENGTH, SHORTEST, Records
-from triarch.data.shards import OUT
 
 SHARE, MOST_BYTES = 0.1, 16 << 20
 FEWEST = 20

@@ -1,6 +1,6 @@
-"""What is done with a portion of a corpus: `python -m triarch.data.portion_work FOLDER STAGE` does those it is told of.
+"""What is done with a portion of a corpus; `python -m triarch.data.corpora.portion_work FOLDER STAGE` does some.
 
-It is told the number of a portion in each line and answers in lines of JSON. See `triarch.data.portion_crew`.
+It is told the number of a portion in each line and answers in lines of JSON. See `triarch.data.corpora.portion_crew`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError
 from triarch.core.interrupt import end_with_parent
-from triarch.data.encoder import Encoder
-from triarch.data.portions import Plan
-from triarch.data.records import record
-from triarch.data.shards import tokenise
+from triarch.data.corpora.encoder import Encoder
+from triarch.data.corpora.portions import Plan
+from triarch.data.corpora.records import record
+from triarch.data.corpora.shards import tokenise
 
 PLAN, RECORDS = "plan.json", "records"
 DEALT, PLACES = "dealt.npy", "places.npy"

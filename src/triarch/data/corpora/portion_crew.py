@@ -17,7 +17,7 @@ from pathlib import Path
 
 from triarch.core.errors import InputError
 from triarch.core.progress import Report
-from triarch.data.portion_work import Workshop
+from triarch.data.corpora.portion_work import Workshop
 
 MOST_PROCESSES = 8
 
@@ -55,7 +55,7 @@ def _alone(workshop: Workshop, waiting: list[int]) -> Iterator[int]:
 
 
 def _beside(folder: Path, stage: str, waiting: list[int], processes: int) -> Iterator[int]:
-    command = [sys.executable, "-m", "triarch.data.portion_work", str(folder), stage]
+    command = [sys.executable, "-m", "triarch.data.corpora.portion_work", str(folder), stage]
     settings = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     left = iter(waiting)
     workers: list[subprocess.Popen[str]] = []

@@ -1,0 +1,1 @@
+"""Raw text for language models: read, cleaned, dealt, tokenised into shards."""
