@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
+
+from triarch.layers.unreal import only_sizes
 
 
 class Experts(nn.Module):
@@ -65,7 +66,7 @@ class Experts(nn.Module):
 
     def _sizes(self, chosen: Tensor) -> list[int]:
         """How many steps go to each expert; as evenly as can be where nothing is computed, only counted."""
-        if chosen.is_meta or isinstance(chosen, FakeTensor):
+        if only_sizes(chosen):
             whole, over = divmod(chosen.numel(), self.num_experts)
             return [whole + (number < over) for number in range(self.num_experts)]
         sizes: list[int] = chosen.flatten().bincount(minlength=self.num_experts).tolist()

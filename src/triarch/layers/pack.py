@@ -11,6 +11,8 @@ from itertools import groupby
 
 from torch import Tensor
 
+from triarch.layers.unreal import only_sizes
+
 # Attention has to be called for each length: padding below so many numbers for a call costs less.
 SPARED = 3000
 
@@ -55,7 +57,7 @@ class Pack:
 
 def pack(mask: Tensor | None, dim: int) -> Pack | None:
     """The pack of a batch whose steps are `dim` wide, where it saves time."""
-    if mask is None or mask.device.type != "cpu":
+    if mask is None or mask.device.type != "cpu" or only_sizes(mask):
         return None
     lengths = mask.sum(dim=1)
     padding = mask.numel() - int(lengths.sum())

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from triarch.core.results import Metric
 from triarch.core.spec import Spec
 from triarch.core.types import NOTHING, Batch, Features, FeatureShape
+from triarch.layers.unreal import only_sizes
 from triarch.layers.vocabulary import Vocabulary
 
 
@@ -35,7 +36,7 @@ class Nats(Head):
         if batch.target is None:
             return super().forward(features, batch)
         values, target, real = features.values, batch.target, batch.mask
-        if self.training and real is not None:
+        if self.training and real is not None and not only_sizes(real):
             values, target = values[real][None], target[real][None]
         return self.vocabulary.nats(values, target)
 
