@@ -129,7 +129,7 @@ def test_a_mask_of_real_steps_changes_no_count_and_no_peak_by_much(name):
         ("mingru", {"directions": 1}, lambda config: config.depth * config.kernel_size * config.dim),
         ("decoder", {}, lambda config: config.depth * 2 * T * config.dim),
         ("decoder", {"num_kv_heads": 1}, lambda config: config.depth * 2 * T * config.dim // config.num_heads),
-        ("decoder", {"window": 9}, lambda config: config.depth * 2 * 8 * config.dim),
+        ("decoder", {"window": 9}, lambda config: config.depth * 2 * 9 * config.dim),
         ("mamba2", {"directions": 1}, lambda config: config.depth * (
             2 * config.dim * config.state_dim
             + (config.kernel_size - 1) * (2 * config.dim + 2 * config.num_groups * config.state_dim)
