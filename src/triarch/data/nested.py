@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from triarch.data.blocks import Blocks
 from triarch.data.dataset import Dataset
 
 
@@ -29,8 +30,9 @@ def _order(dataset: Dataset, seed: int) -> NDArray[np.int64]:
         last = np.zeros(int(series.max()) + 1, dtype=np.int64)
         np.maximum.at(last, series, origins)
         return rows[np.lexsort((series, last[series] - origins))]
-    if source.groups is not None:
-        _, group = np.unique(source.groups[rows], return_inverse=True)
+    groups = source.inputs.documents if isinstance(source.inputs, Blocks) else source.groups
+    if groups is not None:
+        _, group = np.unique(groups[rows], return_inverse=True)
         drawn = random.permutation(int(group.max()) + 1)
         return rows[np.argsort(drawn[group], kind="stable")]
     rows = random.permutation(rows)

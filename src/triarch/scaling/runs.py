@@ -13,7 +13,7 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -101,10 +101,7 @@ def counted(model: str, rates: tuple[float, float], dataset: Dataset, task: Task
     middling = np.argsort(dataset.lengths, kind="stable")[len(dataset.lengths) // 2]
     one = task.prepare(dataset.batch(np.array([middling]))).to("meta")
     with weightless(network) as twin:
-        is_class = dataset.spec.target.kind == "class"
-        shape = (COUNTED_ROWS,) if is_class else (COUNTED_ROWS, dataset.spec.horizon)
-        target = torch.zeros(*shape, dtype=torch.long if is_class else torch.float32)
-        many = replace(like(one, COUNTED_ROWS), target=target)
+        many = like(one, COUNTED_ROWS)
         macs = training_macs(twin, lambda: task.loss(twin(many), many)) // COUNTED_ROWS
     grid = tuple(float(rate) for rate in np.geomspace(*rates, RATES))
     return Sized(model, params(network), macs, grid)
