@@ -46,7 +46,9 @@ def test_what_is_written_is_the_likeliest_in_the_whole_pass(dataset, model):
         assert not written[row, len(single) :].any()
 
 
-@pytest.mark.parametrize("model", ["gru+gru", "encoder+decoder", "tcn+tcn"])
+@pytest.mark.parametrize(
+    "model", ["gru+gru", *(pytest.param(slow, marks=pytest.mark.slow) for slow in ("encoder+decoder", "tcn+tcn"))]
+)
 def test_learns_to_spell(dataset, model):
     """A few hundred steps, and what it reads shows in what it writes."""
     task, network = Translate(dataset.spec), made(dataset, model).train()

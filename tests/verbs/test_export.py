@@ -40,6 +40,7 @@ def test_the_score_is_the_same(made):
     assert theirs.score == pytest.approx(ours.score, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_describe(made):
     told = triarch.describe(str(made / "theirs"))
     weights = triarch.load(made / "ours").model.parameters()

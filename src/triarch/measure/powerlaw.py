@@ -25,6 +25,7 @@ FINE, PASSES, UNLIKELY = 40, 3, 1e-5
 USUAL_EXPONENT, SPREAD = 0.4, 0.8
 # Of the lowest loss that was measured; chosen on bench/results/scale.json.
 USUAL_FLOOR, FLOOR_SPREAD, HIGHEST_FLOOR, FLOORS = 0.5, 0.2, 0.98, 25
+ANY_FLOOR, NO_FLOOR = 0.3, 5.0  # of the density of the usual one
 # A training varies by about a percent before anything was seen.
 USUAL_NOISE, PRIOR_RUNS = 0.01, 2.0
 DRAWS = 2_000
@@ -146,9 +147,10 @@ def fit(points: Points) -> Law:
 def draw(points: Points, seed: int = 0, draws: int = DRAWS) -> Draws:
     """Laws that the runs leave open.
 
-    Priors: exponents log-normal around 0.4; the floor normal around half of the lowest value; the other terms flat,
-    each as it is at the middle of the runs; a noise of 1% worth two runs. Exponents and floor come from a grid, noise
-    and the other terms given them in closed form, as in a Bayesian linear regression; a negative term counts as 0.
+    Priors: exponents log-normal around 0.4; the floor normal around half of the lowest value, or anywhere below it, or
+    none; the other terms flat, each as it is at the middle of the runs; a noise of 1% worth two runs. Exponents and
+    floor come from a grid, noise and the other terms given them in closed form, as in a Bayesian linear regression; a
+    negative term counts as 0.
 
     Raises:
         ValueError: fewer than three runs, or a value that is no number above 0.
@@ -165,7 +167,8 @@ def draw(points: Points, seed: int = 0, draws: int = DRAWS) -> Draws:
         left = _Regression(columns, floors * lowest, (1, 2) if points.sized else (2,))
         far = ((np.log(exponents) - np.log(USUAL_EXPONENT)) / SPREAD) ** 2
         logs = left.logs - 0.5 * (far.sum(axis=1) if points.sized else far[:, 1])[:, None]
-        logs -= 0.5 * ((floors - USUAL_FLOOR) / FLOOR_SPREAD) ** 2
+        usual = np.exp(-0.5 * ((floors - USUAL_FLOOR) / FLOOR_SPREAD) ** 2)
+        logs += np.log(usual + ANY_FLOOR + NO_FLOOR * (floors == 0))
         weights = np.exp(logs - logs.max())
         pair, floor = np.nonzero(weights > UNLIKELY)
         likely = np.column_stack([np.log(exponents[pair]), floors[floor]])
