@@ -80,6 +80,7 @@ def main() -> None:
         )
     rate = registry.parse(asked.model)[0].learning_rate
     found: dict[str, list[dict[str, Any]]] = {}
+    options = {name: value for name, value in vars(asked).items() if name != "out"} | {"data": asked.data.name}
     for seed in range(asked.seeds):
         for way in WAYS:
 
@@ -91,7 +92,7 @@ def main() -> None:
                 return triarch.finetune(base, place, adapt=way, set=[f"optimiser.lr={lr}"], **shared)
 
             found.setdefault(way, []).append(best(run, asked.out / way / str(seed)))
-            write_json(RESULTS, {"options": {name: str(value) for name, value in vars(asked).items()}, "runs": found})
+            write_json(RESULTS, {"options": options, "runs": found})
             print(seed, way, found[way][-1], flush=True)
 
 
