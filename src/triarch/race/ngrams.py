@@ -27,6 +27,9 @@ class ByteNGrams:
     def __init__(self, order: int = ORDER) -> None:
         self.order = order
 
+    def __repr__(self) -> str:
+        return f"ByteNGrams({self.order})"
+
     def fit(self, texts: Sequence[str], y: object = None) -> Self:
         """Count what is in `texts`."""
         codes, _ = _windows(texts, self.order)
