@@ -116,3 +116,8 @@ def test_a_mark_that_is_written_in_a_text_is_text(texts: Path, tmp_path: Path) -
     ids = preprocessor.encode(["a[END]b"])[0]
     assert len(ids) == 1 + len("a[END]b")
     assert preprocessor.tokenizer.decode(ids[1:].tolist()) == "a[END]b"
+
+
+def test_the_built_in_corpus(tmp_path: Path) -> None:
+    made = triarch.pretrain("web", model="mingru/nano", steps=2, context=64, tokenizer="bytes", out=tmp_path / "out")
+    assert made.metric.name == "bits per byte"

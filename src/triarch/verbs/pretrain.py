@@ -19,7 +19,7 @@ def pretrain(
     seconds: float | None = None,
     context: int | None = None,
     tokenizer: str | None = None,
-    input: str = "",
+    input: str | None = None,
     seed: int | None = None,
     threads: int | None = None,
     workers: int | None = None,
@@ -61,7 +61,7 @@ def pretrain(
         epochs = 1
     return train(
         data, model=model, steps=steps, epochs=epochs, seconds=seconds, seed=seed, threads=threads, workers=workers,
-        input=input, task=objectives[objective], out=out, set=changed(entries, set),
+        input=input or (), task=objectives[objective], out=out, set=changed(entries, set),
     )  # fmt: skip
 
 
