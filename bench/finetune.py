@@ -5,7 +5,7 @@
 
 The descriptions of Debian's packages, 20 sections; a fifth of the source packages is test, a tenth select, and of the
 others `labels` of each section have a label. The encoder learns hidden tokens of all descriptions but those of test and
-select, without labels; then each way, with three learning rates, of which select takes one. From scratch: the same
+select, without labels; then each way, with four learning rates, of which select takes one. From scratch: the same
 architecture with a tokenizer of its own, and the same choice of rates and epochs. Accuracy on test, in
 `bench/results/finetune.json`.
 """
@@ -26,7 +26,7 @@ from triarch.core.files import write_json
 from triarch.models import registry
 
 RESULTS = Path(__file__).parent / "results" / "finetune.json"
-RATES = (0.25, 0.5, 1.0)
+RATES = (0.5, 1.0, 2.0, 4.0)
 WAYS = ("scratch", "full", "gradual", "head", "lora")
 
 

@@ -165,3 +165,14 @@ def test_a_list_of_texts_is_learned_as_the_models_own_was(base, tmp_path):
 def test_other_data_is_refused(base):
     with pytest.raises(InputError, match="holds image"):
         triarch.finetune(base, "digits", steps=1)
+
+
+def test_batches_are_those_of_the_data_not_of_the_model(base, labelled, tmp_path):
+    """Else fine-tuning would make other steps of an epoch than training anew does."""
+    texts = [f"ant bee cat {number} " * 9 for number in range(90)]
+    triarch.train(labelled, model="encoder/nano", steps=1, target="label", out=tmp_path / "anew")
+    triarch.finetune(base, labelled, steps=1, target="label", out=tmp_path / "tuned")
+    triarch.finetune(base, texts, steps=1, out=tmp_path / "texts")
+    recipes = {out.name: (out / "run" / "recipe.yaml").read_text() for out in tmp_path.iterdir()}
+    for name, size in {"anew": 64, "tuned": 64, "texts": 16}.items():
+        assert f"batch_size: {size}" in recipes[name]

@@ -15,10 +15,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 from triarch.core.budget import FOREVER, Budget, milliseconds, whole
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Spec
-from triarch.data.open import LANGUAGE
 from triarch.tasks import registry as tasks
 from triarch.tasks.task import Task
-from triarch.training.recipe import BLOCKS, Recipe, make
+from triarch.training.recipe import Recipe, make
 
 USUAL = 300.0
 
@@ -108,7 +107,6 @@ class Options:
                 **{name: getattr(self, name) for name in common},
                 "seconds": self.limit if self.limit < FOREVER else None,
                 "threads": 1 if self.threads is None else self.threads,
-                **({"batch_size": BLOCKS} if self.task in LANGUAGE else {}),
             }
         )
 

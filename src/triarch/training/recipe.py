@@ -80,10 +80,6 @@ class Adapt(_Part):
     layer_decay: float = Field(0.8, gt=0, le=1)
 
 
-BLOCKS = 16
-"""Items of a batch where these are blocks of text."""
-
-
 class Recipe(_Part):
     """A training; see the parts for theirs.
 

@@ -28,6 +28,7 @@ from triarch.training.recipe import Augment, Recipe
 
 TIMED_STEPS = 6
 GAIN = 1.5
+BLOCKS = 16  # items of a batch where these are blocks of text
 CAREFUL = 0.25  # of an architecture's learning rate, for weights that are to be kept in the main
 
 
@@ -53,6 +54,13 @@ def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Preproc
     )  # fmt: skip
 
 
+def batched(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe, with smaller batches where it leaves their size open and an item is a block of text."""
+    if "batch_size" in recipe.model_fields_set or dataset.source.corpus is None:
+        return recipe
+    return recipe.model_copy(update={"batch_size": BLOCKS})
+
+
 def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
     """The recipe with nothing left to choose: size, learning rate and augmentation filled in, epochs counted in steps.
 
@@ -66,6 +74,7 @@ def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
             "bring that data back, or train anew",
         )
     architecture, size = registry.parse(recipe.model)
+    recipe = batched(recipe, dataset)
     per_epoch = Stream(dataset, recipe.batch_size, recipe.seed).per_epoch
     changes: dict[str, Any] = {
         "model": f"{architecture.name}/{size}", "fingerprint": fingerprint,

@@ -100,6 +100,7 @@ def choose(
     from triarch.race.selection import selected
     from triarch.race.subject import subject
     from triarch.training.recipe import read
+    from triarch.training.start import batched
 
     out, recipe, resume = (Path(path) if path is not None else None for path in (out, recipe, resume))
     asked: dict[str, Any] = {
@@ -129,6 +130,7 @@ def choose(
     base, budget = options.recipe(), options.budget()
     with computing(base.threads, base.seed, flush_denormals=True), progress("choosing") as reporter:
         dataset, learned = subject(data, options, base, reporter.update)
+        base = batched(base, dataset)
         options = replace(options, fingerprint=dataset.spec.fingerprint)
         cannot = unfit(learned, dataset.spec)
         models = selected(dataset.spec.modality, options.models, options.families, options.exclude, cannot)

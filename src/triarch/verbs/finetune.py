@@ -57,7 +57,7 @@ def finetune(
     from triarch.model import needed
     from triarch.models import registry
     from triarch.ship.open import load
-    from triarch.training.recipe import BLOCKS, Adapt
+    from triarch.training.recipe import Adapt
     from triarch.verbs.pretrain import changed
     from triarch.verbs.train import train
 
@@ -76,8 +76,6 @@ def finetune(
         epochs = EPOCHS
     entries: dict[str, Any] = {"begin": str(artifact), "adapt.method": adapt}
     entries |= {f"settings.{name}": value for name, value in settings.items()}
-    if kind == "token" and task in (None, base.task.name) and not target:
-        entries["batch_size"] = BLOCKS
     return train(
         data, model=config.model, steps=steps, epochs=epochs, seconds=seconds, seed=seed, threads=threads,
         workers=workers, input=input, target=target, group=group, task=task, out=out, set=changed(entries, set),

@@ -47,7 +47,6 @@ def pretrain(
         set: one entry of the recipe, key=value: --set optimiser.lr=0.01 --set settings.depth=2.
     """
     from triarch.core.errors import InputError, near
-    from triarch.training.recipe import BLOCKS
     from triarch.verbs.train import train
 
     objectives = {"causal": "language-model", "masked": "masked-model"}
@@ -55,7 +54,7 @@ def pretrain(
         raise InputError(f"there is no objective {objective!r}", near(objective, objectives))
     if data is None:
         raise InputError("no data is named", "triarch pretrain TEXTS --model decoder/nano, say")
-    given = {"batch_size": BLOCKS, "context": context, "tokenizer": tokenizer}
+    given = {"context": context, "tokenizer": tokenizer}
     entries: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if steps is epochs is seconds is None:
         epochs = 1

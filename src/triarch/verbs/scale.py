@@ -79,6 +79,7 @@ def scale(
     from triarch.scaling.forecast import planned, run
     from triarch.scaling.runs import Runs
     from triarch.scaling.wanted import Wanted
+    from triarch.training.start import batched
 
     out, resume = (Path(path) if path is not None else None for path in (out, resume))
     asked: dict[str, Any] = {
@@ -100,6 +101,7 @@ def scale(
     base = wanted.recipe()
     with computing(base.threads, base.seed, flush_denormals=True), progress("scaling") as reporter:
         dataset, learned = subject(data, wanted, base, reporter.update)
+        base = batched(base, dataset)
         dataset = replace(dataset, folds=())
         wanted = replace(wanted, fingerprint=dataset.spec.fingerprint)
 
