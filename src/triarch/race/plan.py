@@ -92,6 +92,8 @@ def heats(
 ) -> list[Heat]:  # fmt: skip
     """Plan the halving: every model has the same time to be screened in, and every family the same after it.
 
+    Those that begin with artifacts are as a family of their own here.
+
     All have the same number of learning rates. What replaying other plans on recorded races gave is in bench/choose.md.
 
     Candidates that have no turn are told why. Where `steps` are given nothing that is planned depends on a measurement:
@@ -105,12 +107,12 @@ def heats(
         steps: of each final.
         workers: trainings at the same time.
     """
-    families = sorted({entry.counted.family for entry in entries})
+    families = sorted({entry.group for entry in entries})
     share = HALVING * seconds / len(families)
     rates = LEARNING_RATES if steps or workers * share >= LEARNING_RATES * SHORTEST_TRIAL else 1
     alone, planned = workers * share, []
     for family in families:
-        members = [entry for entry in entries if entry.counted.family == family]
+        members = [entry for entry in entries if entry.group == family]
         if steps:
             found = _first(members)
         else:
@@ -121,7 +123,7 @@ def heats(
         for entry in members:
             entry.counted.reason = found.reasons.get(entry.model, "")
         chosen = found.chosen
-        grid = {entry.model: _grid(entry.architecture.learning_rates, rates) for entry in chosen}
+        grid = {entry.model: _grid(entry.learning_rates, rates) for entry in chosen}
         rungs, kept = _screened(len(chosen), rates) if not steps else (_rungs(len(chosen) * rates), 0)
         ends = _ends(steps, len(rungs))
         planned.append(Heat(family, [entry.model for entry in chosen], grid, rungs, share, ends, found.paces, kept))
@@ -270,8 +272,8 @@ class Stopwatch:
         if estimate * LEAST_STEPS > share:
             return estimate
         if entry.model not in self._known:
-            recipe = self.base.model_copy(update={"model": entry.model})
-            self._known[entry.model] = step_seconds(recipe, self.dataset, self.task, self.base.threads)
+            arm = entry.trained(self.dataset)
+            self._known[entry.model] = step_seconds(arm.recipe(self.base), arm.dataset, self.task, self.base.threads)
         return self._known[entry.model]
 
 
@@ -279,7 +281,8 @@ def threads(entries: Sequence[Entry], dataset: Dataset, task: Task, base: Recipe
     """How many threads the race should use: tried with the first candidate of each family, but not in a short race."""
     if base.seconds is None or base.seconds < SHORT_RACE:
         return 1
-    families = sorted({entry.counted.family for entry in entries})
-    first = [in_order([entry for entry in entries if entry.counted.family == family])[0] for family in families]
+    scratch = [entry for entry in entries if entry.arm is None]
+    families = sorted({entry.counted.family for entry in scratch})
+    first = [in_order([entry for entry in scratch if entry.counted.family == family])[0] for family in families]
     recipes = [base.model_copy(update={"model": entry.model}) for entry in first]
-    return useful_threads(recipes, dataset, task, most)
+    return useful_threads(recipes, dataset, task, most) if recipes else 1

@@ -81,8 +81,9 @@ def train(
     from triarch.tasks import registry as tasks
     from triarch.training.adapt import adapter, merge, trained_params
     from triarch.training.evaluate import evaluate
+    from triarch.training.inputs_first import learn_inputs
     from triarch.training.recipe import to_yaml
-    from triarch.training.session import Session
+    from triarch.training.session import CHECKPOINT, Session
     from triarch.training.start import finished, open_data, resolve, start, useful_threads
 
     given = {
@@ -114,7 +115,10 @@ def train(
         if "threads" not in asked.model_fields_set:
             asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
     with computing(asked.threads, asked.seed, flush_denormals=True):
-        trainer = start(asked, dataset, learned, None if base is None else base.weights())
+        weights = None if base is None else base.weights()
+        if asked.inputs_first is not None and not (resume and (resume / "run" / CHECKPOINT).exists()):
+            weights = learn_inputs(asked, dataset, asked.inputs_first).weights
+        trainer = start(asked, dataset, learned, weights)
         changing = trained_params(trainer.model)
         stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
