@@ -171,7 +171,7 @@ def test_the_artifact_serves_every_verb(labelled, tmp_path):
     assert triarch.verify(tmp_path / "out").ok
     assert triarch.load(tmp_path / "out").config.model == "textcnn/nano"
     assert triarch.evaluate(tmp_path / "out").score == choice.verdict.score
-    assert triarch.predict(tmp_path / "out", ["ant ant ant bee"]).predictions[0].prediction == "1"
+    assert triarch.predict(tmp_path / "out", ["ant ant ant bee"]).predictions[0].label == "1"
     assert triarch.finetune(tmp_path / "out", labelled, steps=2, threads=1, target="label", out=tmp_path / "on").steps
 
 
