@@ -38,15 +38,13 @@ WIDEST = Measured(
     0.1, (0.1, 0.1), 10**9, "confirm", Costs(10**9, 10**12, 10**12, Latency(123.4, 123.4)), dict.fromkeys(LIMITS, 1e12)
 )
 TOO_SLOW = "too slow for the time"
-FIRST_SIZES = ("micro", "classic", "nano", "tiny", "small", "base", "large")
-
-
 PRETRAINED = "pretrained"
+FIRST_SIZES = ("micro", "classic", "nano", "tiny", "small", "base", "large")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A candidate and what can be told before it is trained; `arm` is there where it begins with an artifact."""
+    """A candidate and what can be told before it is trained; `arm` says where it begins, if not with random weights."""
 
     architecture: registry.Architecture
     size: str
@@ -60,7 +58,7 @@ class Entry:
 
     @property
     def group(self) -> str:
-        """Those among which it races to the finals: its family, or all that begin with artifacts."""
+        """Those among which it races to the finals: its family, or all that are pretrained."""
         return self.counted.family if self.arm is None else PRETRAINED
 
     @property

@@ -34,7 +34,7 @@ from triarch.race.plan import BASELINES, MEASURING, PROBING, Finals, Heat
 from triarch.race.race import Race
 from triarch.race.reasons import reasons
 from triarch.race.report import MISTAKES, Mistake, report
-from triarch.race.twins import gains, twins
+from triarch.race.twins import gains, pairs, twins
 from triarch.race.verdict import Opened, baseline_values, judge, ranking
 from triarch.ship.deliver import Measured, deliver
 from triarch.training.recipe import Recipe, to_yaml
@@ -76,7 +76,7 @@ def run(
     if options.pretrain:
         others, added = twins(race, finalists, raced)
         finalists, raced, entries = [*finalists, *others], [*raced, *added], [*entries, *added]
-    plan = race.plan_finals(finalists)
+    plan = race.plan_finals(finalists, opened=2 + 2 * len(pairs(one.model for one in finalists)))
     finals = race.finals(finalists, plan)
     standing = standings(race, finals, ranking(race.task.primary, finals), plan, raced)
     verdict, winner = judge(race, finals, standing, plan, scores, fitted, options.code(), options.margin)

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from triarch.core.errors import InputError
+from triarch.core.progress import Report, silent
 from triarch.core.spec import Spec
 from triarch.data.dataset import Dataset, prepare
 from triarch.data.preprocess import Preprocessor
@@ -25,7 +26,7 @@ from triarch.training.adapt import take_over
 LEAVE = "leave it out of --from"
 
 
-def origins(places: Sequence[str], dataset: Dataset, task: Task) -> list[Arm]:
+def origins(places: Sequence[str], dataset: Dataset, task: Task, report: Report = silent) -> list[Arm]:
     """A candidate for each artifact, with the data prepared as its model takes it.
 
     Args:
@@ -38,7 +39,7 @@ def origins(places: Sequence[str], dataset: Dataset, task: Task) -> list[Arm]:
     arms: list[Arm] = []
     for place in places:
         artifact = load(place)
-        taken = _prepared(place, artifact, dataset)
+        taken = _prepared(place, artifact, dataset, report)
         config = artifact.config
         settings = {**needed(registry.find(config.architecture), artifact.task), **config.settings}
         weights = artifact.weights()
@@ -50,7 +51,7 @@ def origins(places: Sequence[str], dataset: Dataset, task: Task) -> list[Arm]:
     return arms
 
 
-def _prepared(place: str, artifact: Artifact, dataset: Dataset) -> Dataset:
+def _prepared(place: str, artifact: Artifact, dataset: Dataset, report: Report) -> Dataset:
     """The same items in the same splits, as the artifact's model takes them.
 
     Raises:
@@ -77,7 +78,7 @@ def _prepared(place: str, artifact: Artifact, dataset: Dataset) -> Dataset:
             f"{at}: it sees, or tells, other steps of a series than are asked for here",
             f"its own: --lookback {known.lookback} --horizon {known.horizon}" if known else LEAVE,
         )
-    return prepare(dataset.source, preprocessor=fitted, learned=True)
+    return prepare(dataset.source, preprocessor=fitted, report=report, learned=True)
 
 
 def _of_tokens(place: str, artifact: Artifact, dataset: Dataset) -> Dataset:

@@ -146,7 +146,7 @@ class Finals:
     Attributes:
         slot: seconds of one final.
         select, confirm: items of each split that are evaluated.
-        closing: seconds for opening the confirm split.
+        closing: seconds for opening the confirm split for two models.
         behind: the models that have one final only, since their trials were clearly behind.
     """
 
@@ -160,7 +160,7 @@ class Finals:
 
 def plan_finals(
     seconds: float, finalists: int, item_seconds: float, select: int, confirm: int, workers: int = 1,
-    least: float = SHORTEST_FINAL, behind: Sequence[str] = (),
+    least: float = SHORTEST_FINAL, behind: Sequence[str] = (), opened: int = 2,
 ) -> Finals:  # fmt: skip
     """Share out the rest of the time.
 
@@ -170,17 +170,17 @@ def plan_finals(
         select, confirm: sizes of the splits.
         workers: trainings at the same time.
         behind: those of the finalists that have one final only.
+        opened: models that are evaluated on confirm.
     """
     contenders = finalists - len(behind)
     room = workers * seconds / max(least, SHORTEST_FINAL)
     seeds = 1 + int(min(SEEDS - 1, max(0, (room - finalists) // contenders)))
     share = EVALUATING * max(seconds, 0.1)
-    items = max(FEWEST_ITEMS, int(share / (2 * seeds) / item_seconds))
-    opened = min(confirm, items)
-    closing = 2 * seeds * opened * item_seconds
-    slot = (seconds - closing) / rounds(finalists + (seeds - 1) * contenders, workers)
+    items = max(FEWEST_ITEMS, int(share / (opened * seeds) / item_seconds))
+    each = seeds * min(confirm, items) * item_seconds
+    slot = (seconds - opened * each) / rounds(finalists + (seeds - 1) * contenders, workers)
     looked_at = min(select, max(FEWEST_ITEMS, int(EVALUATING * max(slot, 0.1) / item_seconds)))
-    return Finals(seeds, slot, looked_at, opened, closing, list(behind))
+    return Finals(seeds, slot, looked_at, min(confirm, items), 2 * each, list(behind))
 
 
 def clearly_behind(metric: Metric, intervals: Mapping[str, Interval]) -> list[str]:

@@ -201,8 +201,12 @@ class Race:
                 self._drop(finalist.model, finalist.lr)
         return [finalist for finalist in finalists if finalist]
 
-    def plan_finals(self, finalists: list[Finalist]) -> Finals:
-        """How many seeds, how long, and how many items of select and confirm there is time to evaluate."""
+    def plan_finals(self, finalists: list[Finalist], opened: int = 2) -> Finals:
+        """How many seeds, how long, and how many items of select and confirm there is time to evaluate.
+
+        Args:
+            opened: models that will be evaluated on confirm.
+        """
 
         def make() -> dict[str, Any]:
             select, confirm = len(self.rows("select")), len(self.rows("confirm"))
@@ -214,7 +218,7 @@ class Race:
             paces = [known[finalist.model] for finalist in finalists if finalist.model in known]
             alone = self.workers * self.left / len(finalists)
             least = worth(paces, epoch_steps(self.dataset, self.base), alone)
-            plan = plan_finals(self.left, len(finalists), cost, select, confirm, self.workers, least, behind)
+            plan = plan_finals(self.left, len(finalists), cost, select, confirm, self.workers, least, behind, opened)
             return asdict(replace(plan, seeds=SEEDS) if self.budget.steps else plan)
 
         return Finals(**self.once("finals", make))

@@ -78,6 +78,7 @@ def reasons(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], verdict:
             return done | {"left_out": [one.name for one in changes]}
         networks = {model: _seeds(race, model, finals[model]) for model in models}
         benches = _benches(race, networks, race.rows("confirm", items))
+        altered = {model: _altered(race.arms[model].dataset, race.options.impute) for model in models}
         for model in models:
             benches[model].before(model)
         longest = 0.0
@@ -88,7 +89,8 @@ def reasons(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], verdict:
             for model in models:
                 begin = race.elapsed
                 race.beat(f"{model}: {change.name}")
-                done["effects"].append(asdict(benches[model].effect(model, change)))
+                own = altered[model].get(change.name, change)
+                done["effects"].append(asdict(benches[model].effect(model, own)))
                 longest = max(longest, race.elapsed - begin)
         if race.elapsed + BEARING * len(models) * longest <= until:
             with computing(race.base.threads):
@@ -182,6 +184,11 @@ def _items(plan: Finals, seconds: float, passes: int) -> int:
     if possible < FEWEST_ITEMS and 4 * BEARING * each * min(items, FEWEST_ITEMS) > seconds:
         return 0
     return min(items, max(FEWEST_ITEMS, possible))
+
+
+def _altered(dataset: Dataset, impute: str | None) -> dict[str, Altered]:
+    """Every change by its name, as it is made to items that are prepared in this way."""
+    return {one.name: one for one in (*ablations(dataset), *disturbances(dataset, impute))}
 
 
 def _benches(race: Race, networks: Mapping[str, Sequence[Model]], rows: NDArray[np.int64]) -> dict[str, Bench]:

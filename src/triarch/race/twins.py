@@ -5,7 +5,7 @@ A twin has the model, learning rate, seeds and time of its finalist; a share of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,12 +24,13 @@ from triarch.race.candidates import Entry
 from triarch.race.costs import trained
 from triarch.race.figures import gap
 from triarch.race.halving import Finalist
-from triarch.race.plan import Finals
+from triarch.race.plan import Finals, explaining
 from triarch.race.race import Race
 from triarch.training.evaluate import evaluate
 from triarch.training.inputs_first import unable
 
 NAME = "pretraining on the inputs first"
+FEWEST_ITEMS, EXPLAINED = 100, 0.5  # of confirm; the part of the time for reasons that this may take
 
 
 @dataclass(frozen=True)
@@ -69,21 +70,26 @@ def twins(race: Race, finalists: Sequence[Finalist], entries: Sequence[Entry]) -
         name = inputs_first(finalist.model)
         counted = replace(entry.counted, model=name, pretrained=Pretrained(INPUTS, None, counted=True), trials=0)
         found.append(replace(finalist, model=name))
-        told.append(replace(entry, counted=counted))
+        told.append(replace(entry, counted=counted, arm=race.arms[name]))
     return found, told
+
+
+def pairs(models: Iterable[str]) -> list[str]:
+    """Those of `models` whose twins are among them."""
+    names = list(models)
+    return [model for model in names if inputs_first(model) in names]
 
 
 def gains(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], plan: Finals) -> list[Reason]:
     """What learning the inputs first gave each model that did both, on items of confirm, which is open by now."""
-    pairs = [model for model in finals if inputs_first(model) in finals]
-    done = [model for model in pairs if all(_done(finals[one]) for one in (model, inputs_first(model)))]
+    done = [model for model in pairs(finals) if all(_done(finals[one]) for one in (model, inputs_first(model)))]
     if not done:
         return []
 
     def measure() -> dict[str, Any]:
-        rows = race.rows("confirm", plan.confirm)
-        found = []
-        for model in done:
+        rows = race.rows("confirm", _items(race, plan, 2 * len(done)))
+        found: list[dict[str, Any]] = []
+        for model in done if len(rows) else ():
             race.beat(f"{model}: {NAME}")
             first, without = (_values(race, name, finals[name], rows) for name in (inputs_first(model), model))
             apart = compare(first, without, race.strata(rows)).difference()
@@ -107,6 +113,15 @@ def gave(one: Gained, metric: Metric) -> str:
     if low <= 0 <= high:
         return f"{NAME}: no difference could be measured for {one.model}, {found}, {time}."
     return f"{NAME}: {found} for {one.model}, {time}."
+
+
+def _items(race: Race, plan: Finals, networks: int) -> int:
+    """How many items of confirm there is time to give to so many models with all their seeds; 0: too few."""
+    if not race.budget.timed or not plan.closing:
+        return plan.confirm
+    each = plan.closing / 2 / plan.confirm  # of one model, all seeds
+    items = int((race.left + EXPLAINED * explaining(race.budget)) / (networks * each))
+    return min(plan.confirm, items) if items >= FEWEST_ITEMS else 0
 
 
 def _done(results: Sequence[Mapping[str, Any]]) -> bool:

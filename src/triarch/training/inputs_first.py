@@ -63,7 +63,11 @@ def learn_inputs(
 
     Raises:
         Diverged: the loss has blown up.
+        InputError: the model cannot, or begins with an artifact.
     """
+    why_not = f"it begins with {recipe.begin}" if recipe.begin else unable(recipe.model, dataset)
+    if why_not:
+        raise InputError(f"inputs_first: {recipe.model} cannot learn the inputs first: {why_not}", "leave it out")
     alone = {"steps": None, "epochs": None, "seconds": None, "average": None}
     schedule = recipe.schedule.model_copy(update={"steps": None})
     recipe = recipe.model_copy(update={**alone, "schedule": schedule})

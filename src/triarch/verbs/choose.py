@@ -143,7 +143,7 @@ def choose(
         options = replace(options, fingerprint=dataset.spec.fingerprint)
         cannot = unfit(learned, dataset.spec)
         models = selected(dataset.spec.modality, options.models, options.families, options.exclude, cannot)
-        begun = origins(options.from_, dataset, learned)
+        begun = origins(options.from_, dataset, learned, reporter.update)
         if options.pretrain:
             refuse_unable(dataset, models)
         if resume is None:
