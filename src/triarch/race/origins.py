@@ -122,10 +122,10 @@ def _digest(artifact: Artifact) -> str:
     """A hash of weights, settings and what prepares the data."""
     found = blake2b(digest_size=16)
     for name, value in sorted(artifact.weights().items()):
-        found.update(name.encode() + value.contiguous().view(torch.uint8).numpy().tobytes())
+        found.update(name.encode() + value.reshape(-1).view(torch.uint8).numpy().tobytes())
     tokenizer = artifact.preprocessor.tokenizer
     told = [asdict(artifact.config), artifact.preprocessor.to_json(), tokenizer.to_str() if tokenizer else ""]
-    found.update(json.dumps(told, sort_keys=True).encode())
+    found.update(json.dumps(told, sort_keys=True, default=str).encode())
     return found.hexdigest()
 
 
