@@ -95,7 +95,7 @@ def test_bad_texts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [([1], "document 70 is no text: int"), ([None], "NoneType"), (["\ud800"], "document 70 is not valid Unicode")],
+    [([1], "document 70 is no text: int"), ([None], "NoneType")],
 )
 def test_bad_lists_of_texts(more: list[object], said: str) -> None:
     texts = [f"text {number} " * 9 for number in range(70)]
@@ -104,7 +104,7 @@ def test_bad_lists_of_texts(more: list[object], said: str) -> None:
 
 
 def test_texts_that_are_alike_are_told_as_such() -> None:
-    with pytest.raises(InputError, match="1 different text"):
+    with pytest.raises(InputError, match=r"1 document.* 79 exact copies"):
         triarch.pretrain(["the same text " * 20] * 80, steps=1)
     with pytest.raises(InputError, match="bytes is no corpus"):
         triarch.pretrain(b"bytes " * 900, steps=1)

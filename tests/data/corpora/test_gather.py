@@ -90,6 +90,27 @@ def test_what_is_at_fault_is_left_out_and_counted(place):
     assert source.corpus.documents == 60
 
 
+def test_a_list_of_texts_is_cleaned_and_dealt_as_files_are(place):
+    texts = fill(place / "texts")
+    (texts / "902.txt").write_text("short")
+    (texts / "904.txt").write_text(prose(7))
+    (texts / "905.txt").write_text(prose(8).replace("ant", "owl", 1))
+    (texts / "906.txt").write_text("".join(prose(number) for number in range(1_000, 1_100)))
+    files = open_source(texts, task="language-model")
+    listed = [path.read_text() for path in sorted(texts.iterdir())]
+    memory = open_source(listed, task="language-model")
+    assert memory.fingerprint == files.fingerprint
+    assert memory.corpus.removed == files.corpus.removed
+    assert memory.corpus.documents == files.corpus.documents > 61
+    assert memory.parts.tolist() == files.parts.tolist()
+    assert [memory.inputs[row].tolist() for row in range(len(memory))] == [
+        files.inputs[row].tolist() for row in range(len(files))
+    ]
+    broken = open_source([*listed, "half a letter \ud800 and more"], task="language-model")
+    assert broken.corpus.removed["not UTF-8"] == 1
+    assert "document 64: byte 0xed is not UTF-8" in "; ".join(broken.notes)
+
+
 def test_one_file_is_dealt_by_stretches(place):
     path = place / "book.txt"
     path.write_text("".join(prose(number) for number in range(100)), encoding="utf-8")

@@ -14,24 +14,27 @@ from triarch.core.errors import InputError
 from triarch.core.progress import Report, silent
 from triarch.data.asked import Asked
 from triarch.data.blocks import Blocks
+from triarch.data.corpora.dealing import deal
+from triarch.data.corpora.documents import parts_of, stretch_for
 from triarch.data.corpora.encoder import Encoder
 from triarch.data.corpora.fitted import fit
 from triarch.data.corpora.gather import gather
-from triarch.data.source import Corpus, Hashes, Source
-from triarch.data.split import SPLITS
+from triarch.data.corpora.minhash import HASHES
+from triarch.data.corpora.records import ENCODING, RECORD, Looker, wrong
+from triarch.data.corpora.shards import OUT
+from triarch.data.known import SPLITS
+from triarch.data.source import Corpus, Source
 from triarch.data.store import Chosen, Texts, offsets
-from triarch.data.tokens import encodable, end_of
+from triarch.data.tokens import end_of
 
 CONTEXT = 256
-HELD_OUT = 0.1
-FEW_DOCUMENTS, SHORTEST, STRETCH = 60, 1 << 10, 1 << 16
 
 
 def from_documents(
     name: str, documents: Sequence[str], kind: str = "bpe", context: int | None = None,
     tokenizer: Tokenizer | None = None, report: Report = silent,
 ) -> Source:  # fmt: skip
-    """The blocks of `documents`, which are dealt to the splits whole, in the order of their hashes.
+    """The blocks of `documents`, which are cleaned and dealt as those of files are, see `dealing`.
 
     Args:
         kind: of the tokenizer, which is fitted on the training documents.
@@ -39,34 +42,40 @@ def from_documents(
         tokenizer: that of a model, instead.
 
     Raises:
-        InputError: there is too little text to split.
+        InputError: there is too little text to split, or something else than text.
     """
-    context = context or CONTEXT
-    for number, document in enumerate(documents):
-        if not isinstance(document, str) or not encodable(document):
-            what = "not valid Unicode" if isinstance(document, str) else f"no text: {type(document).__name__}"
-            raise InputError(f"{name}: document {number} is {what}", "give a list of texts")
-    kept = [document for document in documents if document.strip()]
-    if len(kept) < FEW_DOCUMENTS:
-        size = min(STRETCH, max(SHORTEST, sum(map(len, kept)) // FEW_DOCUMENTS))
-        kept = [stretch for document in kept for stretch in stretches(document, size)]
-    kept = list(dict.fromkeys(kept))
-    if not kept or (tokenizer is None and len(kept) < 3):
-        raise InputError(
-            f"{name}: {len(kept)} different text(s) or stretches of a thousand letters; each split needs one, so 3 at"
-            " least",
-            "give more text, that does not repeat itself",
-        )
-    texts = Texts.of(kept)
-    sizes = texts.encoded.lengths
-    hashes = Hashes()
-    hashes.add(texts)
-    digest, prints = hashes.finish(np.zeros(0, dtype=np.int64), ())
-    dealt = deal(prints, sizes)
+    contents = [_encoded(name, number, document) for number, document in enumerate(documents)]
+    stretch, looker = stretch_for(sum(map(len, contents))), Looker()
+    found = [(number, part) for number, content in enumerate(contents) for part in parts_of(content, stretch)]
+    looks = [looker.look(part) for _, part in found]
+    records = np.array([record for record, _ in looks], dtype=RECORD)
+    named = [
+        f"document {number}: {wrong(part.content)}"
+        for (number, part), fault in zip(found, records["fault"])
+        if fault == ENCODING
+    ]
+    signatures = np.array([signature for _, signature in looks], dtype=np.uint32).reshape(-1, HASHES)
+    dealt, outcome = deal(records, signatures, named)
+    outcome.check(name, whole=tokenizer is not None)
+    kept = np.flatnonzero(dealt != OUT)
+    texts = Texts.of([found[row][1].content.decode() for row in kept.tolist()])
+    parts, notes = np.array(SPLITS)[dealt[kept]], list[str]()
     if tokenizer is None:
-        tokenizer = fit(kind, Chosen(texts, np.flatnonzero(dealt == "train")))
+        tokenizer = fit(kind, Chosen(texts, np.flatnonzero(parts == "train")))
+        notes.append(f"tokenizer: {kind}, {tokenizer.get_vocab_size():,} tokens")
     flat, marks = _tokens(tokenizer, texts, report)
-    return _source(name, Blocks(flat, marks, context), sizes, dealt, tokenizer, digest, {}, [])
+    blocks = Blocks(flat, marks, context or CONTEXT)
+    return _source(
+        name, blocks, texts.encoded.lengths, parts, tokenizer, outcome.digest, outcome.removed,
+        [*outcome.notes, *notes, outcome.rule],
+    )  # fmt: skip
+
+
+def _encoded(name: str, number: int, document: object) -> bytes:
+    """As the reader of JSON lines has it: half a character makes a text undecodable."""
+    if not isinstance(document, str):
+        raise InputError(f"{name}: document {number} is no text: {type(document).__name__}", "give a list of texts")
+    return document.encode("utf-8", "surrogatepass")
 
 
 def _source(
@@ -84,32 +93,6 @@ def _source(
     corpus = Corpus(tokenizer, context, len(sizes), int(sizes.sum()), units, removed)
     notes = [*notes, f"{len(sizes):,} documents, {sizes.sum():,} bytes, {sought.sum():,} tokens"]
     return Source(name, "text", blocks, labels, (), parts=parts, notes=notes, digest=digest, corpus=corpus)
-
-
-def deal(prints: NDArray[np.uint64], sizes: NDArray[np.int64]) -> NDArray[np.str_]:
-    """The split of each document (D): in the order of their hashes, a tenth of the bytes to confirm, one to select."""
-    order = np.argsort(prints, kind="stable")
-    before = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(sizes[order])[:-1]))
-    share = before / max(1, sizes.sum())
-    parts = np.where(share < HELD_OUT, "confirm", np.where(share < 2 * HELD_OUT, "select", "train"))
-    if len(parts) >= 3:  # none may be empty
-        parts[0], parts[-1] = "confirm", "train"
-        if "select" not in parts:
-            parts[1] = "select"
-    dealt = np.empty(len(parts), dtype=parts.dtype)
-    dealt[order] = parts
-    return dealt
-
-
-def stretches(document: str, size: int) -> list[str]:
-    """The document in pieces of `size` characters or a little more, each to the end of a line."""
-    pieces, start = [], 0
-    while start < len(document):
-        line_end = document.find("\n", start + size)
-        stop = len(document) if line_end < 0 else line_end + 1
-        pieces.append(document[start : min(stop, start + 2 * size)])
-        start += len(pieces[-1])
-    return pieces
 
 
 def _tokens(tokenizer: Tokenizer, texts: Texts, report: Report) -> tuple[NDArray[np.generic], NDArray[np.int64]]:

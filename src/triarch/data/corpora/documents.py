@@ -34,6 +34,7 @@ KINDS: dict[str, Kind] = {
 }
 """Ending of a file's name → how it is read."""
 STRETCH = 64 << 10
+SHORTEST_STRETCH, STRETCHES = 2 << 10, 64
 LONGEST_ROW = 64 << 20
 ROWS = 256
 
@@ -91,10 +92,20 @@ def documents(piece: Piece, stretch: int = STRETCH) -> Iterator[Document]:
             return
         rows = {"jsonl": _jsonl, "parquet": _parquet, "arrow": _arrow}[piece.kind]
         for content in rows(piece):
-            yield from _stretches(io.BytesIO(content), 0, len(content), stretch)
+            yield from parts_of(content, stretch)
     except (OSError, EOFError, pa.ArrowException) as error:
         told = " ".join(str(error).split())[:200]
         raise InputError(f"{piece.path}: cannot be read as {piece.kind}: {told}", "mend it, or take it out") from error
+
+
+def stretch_for(size: int) -> int:
+    """Bytes of a stretch in a corpus of `size` bytes."""
+    return min(STRETCH, max(SHORTEST_STRETCH, size // STRETCHES))
+
+
+def parts_of(content: bytes, stretch: int) -> Iterator[Document]:
+    """A text, whole or in stretches."""
+    yield from _stretches(io.BytesIO(content), 0, len(content), stretch)
 
 
 def _stretches(file: BinaryIO, start: int, stop: int, stretch: int) -> Iterator[Document]:

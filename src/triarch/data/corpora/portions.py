@@ -17,12 +17,20 @@ import pyarrow.parquet as pa_parquet
 from pydantic import BaseModel
 
 from triarch.core.errors import InputError, near
-from triarch.data.corpora.documents import LONGEST_ROW, STRETCH, Kind, Piece, kind_of, open_plain, to_line_end
+from triarch.data.corpora.documents import (
+    LONGEST_ROW,
+    STRETCH,
+    Kind,
+    Piece,
+    kind_of,
+    open_plain,
+    stretch_for,
+    to_line_end,
+)  # fmt: skip
 from triarch.data.known import IGNORED, PARTS, TEXT_COLUMNS, endings, some
 
 PREFIX = "hf:"
 SMALLEST, MOST_PORTIONS = 16 << 20, 256
-SHORTEST_STRETCH, STRETCHES = 2 << 10, 64
 
 
 class Plan(BaseModel):
@@ -76,10 +84,9 @@ def survey(place: str, column: str = "") -> Plan:
                 room = most
             portions[-1].append(piece)
             room -= weight
-    stretch = min(STRETCH, max(SHORTEST_STRETCH, total // STRETCHES))
     columns = sorted({piece.column for portion in portions for piece in portion if piece.column})
     notes += [f"text: column {some([repr(one) for one in columns])}"] if columns else []
-    return Plan(name=name, portions=portions, size=total, stretch=stretch, notes=notes)
+    return Plan(name=name, portions=portions, size=total, stretch=stretch_for(total), notes=notes)
 
 
 def _files(root: Path) -> tuple[list[tuple[Path, Kind, str]], list[str]]:
