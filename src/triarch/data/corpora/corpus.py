@@ -14,9 +14,9 @@ from triarch.core.errors import InputError
 from triarch.core.progress import Report, silent
 from triarch.data.asked import Asked
 from triarch.data.blocks import Blocks
-from triarch.data.corpora.dealing import deal
+from triarch.data.corpora.dealing import deal, keep
 from triarch.data.corpora.documents import parts_of, stretch_for
-from triarch.data.corpora.encoder import Encoder
+from triarch.data.corpora.encoder import Encoder, lossy
 from triarch.data.corpora.fitted import fit
 from triarch.data.corpora.gather import gather
 from triarch.data.corpora.minhash import HASHES
@@ -32,7 +32,7 @@ CONTEXT = 256
 
 def from_documents(
     name: str, documents: Sequence[str], kind: str = "bpe", context: int | None = None,
-    tokenizer: Tokenizer | None = None, report: Report = silent,
+    tokenizer: Tokenizer | None = None, report: Report = silent, learned: str | None = None,
 ) -> Source:  # fmt: skip
     """The blocks of `documents`, which are cleaned and dealt as those of files are, see `dealing`.
 
@@ -40,6 +40,7 @@ def from_documents(
         kind: of the tokenizer, which is fitted on the training documents.
         context: T; 256 if not given.
         tokenizer: that of a model, instead.
+        learned: the fingerprint of what that model has learned from: any other text is only scored, and all of it.
 
     Raises:
         InputError: there is too little text to split, or something else than text.
@@ -56,18 +57,20 @@ def from_documents(
     ]
     signatures = np.array([signature for _, signature in looks], dtype=np.uint32).reshape(-1, HASHES)
     dealt, outcome = deal(records, signatures, named)
-    outcome.check(name, whole=tokenizer is not None)
+    if learned not in (None, outcome.digest):
+        dealt, outcome = keep(records, named)
+    outcome.check(name, whole=learned is not None)
     kept = np.flatnonzero(dealt != OUT)
     texts = Texts.of([found[row][1].content.decode() for row in kept.tolist()])
     parts, notes = np.array(SPLITS)[dealt[kept]], list[str]()
     if tokenizer is None:
         tokenizer = fit(kind, Chosen(texts, np.flatnonzero(parts == "train")))
         notes.append(f"tokenizer: {kind}, {tokenizer.get_vocab_size():,} tokens")
-    flat, marks = _tokens(tokenizer, texts, report)
+    flat, marks, lost = _tokens(tokenizer, texts, report)
     blocks = Blocks(flat, marks, context or CONTEXT)
     return _source(
         name, blocks, texts.encoded.lengths, parts, tokenizer, outcome.digest, outcome.removed,
-        [*outcome.notes, *notes, outcome.rule],
+        [*outcome.notes, *notes, outcome.rule, *lossy(*lost)],
     )  # fmt: skip
 
 
@@ -95,17 +98,23 @@ def _source(
     return Source(name, "text", blocks, labels, (), parts=parts, notes=notes, digest=digest, corpus=corpus)
 
 
-def _tokens(tokenizer: Tokenizer, texts: Texts, report: Report) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
-    """All documents with [END] before the first and after each, and where these are."""
+def _tokens(
+    tokenizer: Tokenizer, texts: Texts, report: Report
+) -> tuple[NDArray[np.generic], NDArray[np.int64], tuple[list[int], list[bool]]]:
+    """All documents with [END] before the first and after each, where these are, and what `Encoder.lost` says."""
     encoder = Encoder(tokenizer)
     end = np.array([end_of(tokenizer)], dtype=encoder.dtype)
     parts, marks = [end], [0]
+    lost: tuple[list[int], list[bool]] = [], []
     for number, text in enumerate(texts):
         (ids,) = encoder.encode([text])
         parts += [np.frombuffer(ids, dtype=encoder.dtype), end]
         marks.append(marks[-1] + len(parts[-2]) + 1)
+        unknown, inexact = encoder.lost(text, ids)
+        lost[0].append(unknown)
+        lost[1].append(inexact)
         report(number / len(texts), "tokenising")
-    return np.concatenate(parts), np.array(marks, dtype=np.int64)
+    return np.concatenate(parts), np.array(marks, dtype=np.int64), lost
 
 
 def read_corpus(data: Any, asked: Asked, report: Report) -> Source:
@@ -116,18 +125,19 @@ def read_corpus(data: Any, asked: Asked, report: Report) -> Source:
     """
     how = asked.modelled
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        return from_documents("texts", list(data), how.kind or "bpe", how.context, how.tokenizer, report)
+        return from_documents("texts", list(data), how.kind or "bpe", how.context, how.tokenizer, report, how.learned)
     if not isinstance(data, str | Path):
         raise InputError(
             f"data of type {type(data).__name__} is no corpus", "give a path, an hf: set or a list of texts"
         )
     if len(asked.inputs) > 1:
         raise InputError(f"--input {' '.join(asked.inputs)}: a corpus has one column of texts", "name one")
-    found = gather(str(data), "".join(asked.inputs), how.tokenizer or how.kind or "bpe", report=report)
+    tokenizer = how.tokenizer or how.kind or "bpe"
+    found = gather(str(data), "".join(asked.inputs), tokenizer, learned=how.learned, report=report)
     shards = found.shards
     blocks = Blocks(shards, offsets(shards.lengths), how.context or CONTEXT)
     dealt = np.array(SPLITS)[shards.parts]
     return _source(
         found.name, blocks, shards.bytes.astype(np.int64), dealt, found.tokenizer, found.digest, found.removed,
-        [*found.notes, found.rule],
+        [*found.notes, found.rule, *lossy(shards.unknown, shards.inexact)],
     )  # fmt: skip

@@ -93,6 +93,12 @@ def deal(records: Records, signatures: Signatures, named: Sequence[str] = ()) ->
     return _dealt(records, kept & ~near, removed, named)
 
 
+def keep(records: Records, named: Sequence[str] = ()) -> tuple[NDArray[np.uint8], Outcome]:
+    """As `deal`, but all that can be read is kept: what a model is scored on is for the user to say."""
+    kept = records["fault"] != ENCODING
+    return _dealt(records, kept, {REASONS[ENCODING]: int((~kept).sum())}, named)
+
+
 def _dealt(
     records: Records, kept: NDArray[np.bool_], removed: dict[str, int], named: Sequence[str]
 ) -> tuple[NDArray[np.uint8], Outcome]:

@@ -37,6 +37,9 @@ STRETCH = 64 << 10
 SHORTEST_STRETCH, STRETCHES = 2 << 10, 64
 LONGEST_ROW = 64 << 20
 ROWS = 256
+SERIES_HEAD = 64 << 10
+SERIES_MARKS = (b"@problemname", b"@timestamps", b"@missing", b"@univariate", b"@dimension", b"@equallength", b"@data")
+"""How the first line of the UCR/UEA archive's .ts files begins, after remarks."""
 
 
 class Piece(BaseModel):
@@ -74,6 +77,18 @@ def kind_of(path: Path) -> Kind | None:
     """How a file is read, by the ending of its name; None: it holds no documents."""
     name = path.name.lower()
     return next((kind for ending, kind in KINDS.items() if name.endswith(ending)), None)
+
+
+def holds_series(path: Path) -> bool:
+    """Whether a file whose name ends with .ts is of time series, and not of TypeScript."""
+    if path.suffix.lower() != ".ts":
+        return False
+    try:
+        with open(path, "rb") as file:
+            lines = [line.strip().lower() for line in file.read(SERIES_HEAD).splitlines()]
+    except OSError:  # which is told where it is read
+        return False
+    return next((line for line in lines if line and not line.startswith(b"#")), b"").startswith(SERIES_MARKS)
 
 
 def documents(piece: Piece, stretch: int = STRETCH) -> Iterator[Document]:
