@@ -60,6 +60,11 @@ ODD = [
     ("GPT-2", "add_cross_attention", True),
     ("GPT-2", "n_embd", "32"),
     ("GPT-2", "n_layer", -3),
+    ("GPT-2", "n_head", 5),
+    ("Llama", "num_attention_heads", 5),
+    ("Llama", "num_key_value_heads", 3),
+    ("BERT", "num_attention_heads", 5),
+    ("RecurrentGemma", "num_attention_heads", 5),
     ("GPT-2", "layer_norm_epsilon", float("nan")),
     ("GPT-2", "tie_word_embeddings", "yes"),
     ("GPT-2", "brand_new", 1),
@@ -91,6 +96,10 @@ ODD = [
 @pytest.mark.parametrize(("case", "field", "value"), ODD, ids=str)
 def test_fields_that_change_answers_are_refused_by_name(case, field, value, saved, tmp_path):
     refused(copy(saved(case), tmp_path / "odd", {field: value}), field, repr(value)[:20])
+
+
+def test_fields_that_do_not_fit_together(saved, tmp_path):
+    refused(copy(saved("Llama"), tmp_path / "odd", {"head_dim": 7}), "config.json", "even width", "fetch the file again")
 
 
 def test_harmless_fields_are_passed_over(saved, tmp_path):

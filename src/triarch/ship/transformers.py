@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from tokenizers import Tokenizer
@@ -21,7 +21,7 @@ from triarch.data.tokens import END, MASK, PAD, UNKNOWN, end_of, special
 from triarch.layers.backbone import Backbone
 from triarch.model import build, needed
 from triarch.models import registry
-from triarch.ship.artifact import CONFIG, TOKENIZER, Artifact, new_config
+from triarch.ship.artifact import ANSWERS, CONFIG, TOKENIZER, Artifact, new_config
 from triarch.ship.layouts.fields import Fields
 from triarch.ship.layouts.layout import Layout, Shape, Told
 from triarch.ship.layouts.registry import LAYOUTS, of_kind
@@ -29,6 +29,8 @@ from triarch.ship.shards import Tensors, read_json, write_shards
 from triarch.tasks import registry as tasks
 
 SHARD = 5_000_000_000
+PIECES = ("source.spm", "target.spm")
+Made = TypeVar("Made")
 ROLES = {"pad_token": PAD, "unk_token": UNKNOWN, "mask_token": MASK, "cls_token": "[CLS]", "sep_token": "[SEP]"}
 
 
@@ -54,15 +56,16 @@ def read(folder: Path) -> Artifact:
         )
     spec = _spec(folder, told)
     preprocessor = _preprocessor(folder, spec)
-    if preprocessor.tokenizer is not None:
-        known = preprocessor.tokenizer
-        target = replace(spec.target, special=special(known), mask=known.token_to_id(MASK))
-        spec = replace(spec, target=target)
-    task = tasks.find(told.task, spec if preprocessor.tokenizer else None)
+    known = preprocessor.tokenizer
+    if told.answers is not None:
+        preprocessor.target = _answers(folder, told, known)
+        spec = replace(spec, target=preprocessor.target)
+    elif known is not None:
+        spec = replace(spec, target=replace(spec.target, special=special(known), mask=known.token_to_id(MASK)))
+    task = tasks.find(told.task, spec if known or told.answers else None)
     with Tensors(folder) as tensors:
         _check_depth(folder, told, tensors)
-        with torch.device("meta"):
-            model = build(told.architecture, _smallest(told), task, spec, told.settings)
+        model = _empty(folder, lambda: build(told.architecture, _smallest(told), task, spec, told.settings))
         _fill(folder, layout, told, spec, tensors, model, "")
     settings = {name: value for name, value in told.settings.items() if value is not None}
     config = new_config(told.architecture, _smallest(told), settings, task, spec)
@@ -80,8 +83,7 @@ def read_backbone(folder: Path) -> tuple[Backbone, Spec]:
     with Tensors(folder) as tensors:
         _check_depth(folder, told, tensors)
         found = registry.find(told.architecture)
-        with torch.device("meta"):
-            backbone = found.backbone(found.configure(_smallest(told), told.settings), spec)
+        backbone = _empty(folder, lambda: found.backbone(found.configure(_smallest(told), told.settings), spec))
         _fill(folder, layout, told, spec, tensors, backbone, "backbone.")
     return backbone.eval(), spec
 
@@ -104,7 +106,7 @@ def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
     ids = {f"{role}_id": tokenizer.token_to_id(roles[role]) if tokenizer and role in roles else None
            for role in ("bos_token", "eos_token", "pad_token")}  # fmt: skip
     with whole_folder(folder) as made:
-        write_json(made / CONFIG, {**fields, **ids, "dtype": "float32", "torch_dtype": "float32"})
+        write_json(made / CONFIG, {**ids, **fields, "dtype": "float32", "torch_dtype": "float32"})
         write_shards(
             made, [pair.their_shapes(ours) for pair in pairs], lambda number: pairs[number].to_theirs(ours), most
         )
@@ -112,6 +114,8 @@ def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
             write_text(made / TOKENIZER, _begun(tokenizer).to_str())
             about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.max_len}
             write_json(made / "tokenizer_config.json", {**about, **roles})
+        if spec.target.tokenizer:
+            write_text(made / ANSWERS, spec.target.tokenizer)
     return folder
 
 
@@ -165,6 +169,48 @@ def _spec(folder: Path, told: Told) -> Spec:
     return Spec(folder.resolve().name, "text", (told.context,), target, ragged=True, vocab_size=told.vocab_size)
 
 
+def _answers(folder: Path, told: Told, reader: Tokenizer | None) -> Target:
+    """What is written, with its tokenizer: a file of its own, or that of what is read, where one serves both.
+
+    Raises:
+        InputError: what is read has a tokenizer and what is written has none.
+    """
+    answers = told.answers
+    assert answers is not None
+    tokenizer = _tokenizer(folder / ANSWERS, answers.vocab_size)
+    if tokenizer is None and reader is not None:
+        if not answers.shared:
+            raise InputError(
+                f"{folder}: {TOKENIZER} is for what is read; there is no {ANSWERS} for what is written",
+                "put the tokenizer of the answers there, as the library `tokenizers` writes it",
+            )
+        tokenizer = Tokenizer.from_str(reader.to_str())
+        first = str(tokenizer.id_to_token(answers.first))
+        tokenizer.post_processor = TemplateProcessing(f"{first} $A", f"{first} $A $B:1", [(first, answers.first)])
+    return Target(
+        "text", special=() if tokenizer is None else special(tokenizer), logits=told.logits,
+        vocab_size=answers.vocab_size, max_len=told.context, end=answers.end,
+        first=None if answers.first == answers.end else answers.first,
+        tokenizer="" if tokenizer is None else tokenizer.to_str(),
+    )  # fmt: skip
+
+
+def _empty(folder: Path, make: Callable[[], Made]) -> Made:
+    """A module without weights.
+
+    Raises:
+        InputError: what the config tells does not fit together.
+    """
+    try:
+        with torch.device("meta"):
+            return make()
+    except (InputError, ValueError) as error:
+        told = str(error).splitlines()[0]
+        raise InputError(
+            f"{folder / CONFIG}: its fields do not fit together: {told}", "fetch the file again"
+        ) from error
+
+
 def _smallest(told: Told) -> str:
     return next(iter(registry.find(told.architecture).sizes))
 
@@ -209,7 +255,8 @@ def _named(layout: Layout, stored: Mapping[str, Shape]) -> dict[str, str]:
             current = current.removesuffix(old) + new if current.endswith(old) else current
         if not any(re.fullmatch(pattern, current) for pattern in layout.ignored):
             named[current] = name
-    return named
+    held = {wanted: named[holder] for wanted, holder in layout.shared.items() if holder in named}
+    return held | {name: stored for name, stored in named.items() if name not in layout.shared.values()}
 
 
 def _check(
@@ -234,21 +281,37 @@ def _check(
 
 
 def _preprocessor(folder: Path, spec: Spec) -> Preprocessor:
-    """With the folder's tokenizer, where it has one in tokenizer.json."""
-    path, tokenizer = folder / TOKENIZER, None
-    if path.is_file():
-        try:
-            tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
-        except Exception as error:  # the library raises nothing narrower
-            raise InputError(f"{path} cannot be read: {error}", "fetch it again") from error
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        if tokenizer.get_vocab_size() > spec.vocab_size:
-            raise InputError(
-                f"{path} has {tokenizer.get_vocab_size():,} tokens, the model {spec.vocab_size:,}",
-                "give the tokenizer that the model was trained with",
-            )
+    """With the folder's tokenizer, where it has one in tokenizer.json.
+
+    Raises:
+        InputError: that cannot be read, or the folder has pieces of another library in its place.
+    """
+    tokenizer = _tokenizer(folder / TOKENIZER, spec.vocab_size)
+    if tokenizer is None and (pieces := [name for name in PIECES if (folder / name).is_file()]):
+        raise InputError(
+            f"{folder}: its tokenizer is {' and '.join(pieces)}, of sentencepiece, which triarch does not read",
+            f"put the same as a {TOKENIZER}, of the library `tokenizers`, into the folder; many models are to be had"
+            " with it",
+        )
     return Preprocessor(Settings("text", spec.shape), tokenizer)
+
+
+def _tokenizer(path: Path, most: int) -> Tokenizer | None:
+    """The tokenizer of at most so many tokens in a file; None: there is no file."""
+    if not path.is_file():
+        return None
+    try:
+        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except Exception as error:  # the library raises nothing narrower
+        raise InputError(f"{path} cannot be read: {error}", "fetch it again") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if tokenizer.get_vocab_size() > most:
+        raise InputError(
+            f"{path} has {tokenizer.get_vocab_size():,} tokens, the model {most:,}",
+            "give the tokenizer that the model was trained with",
+        )
+    return tokenizer
 
 
 def _config(artifact: Artifact) -> Any:

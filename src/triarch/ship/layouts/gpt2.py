@@ -28,7 +28,7 @@ def read(fields: Fields, task: str | None) -> Told:
     fields.only("scale_attn_weights", True)
     fields.only("scale_attn_by_inverse_layer_idx", False)
     settings = {
-        "dim": dim, "depth": layers, "num_heads": fields.count("n_head", 12),
+        "dim": dim, "depth": layers, "num_heads": fields.heads("n_head", 12, dim),
         "hidden_dim": fields.count("n_inner", 4 * dim), "eps": fields.number("layer_norm_epsilon", 1e-5),
         "position": "learned", "norm": "layer", "feed": "gelu", "bias": "all",
     }  # fmt: skip
