@@ -99,7 +99,7 @@ def test_fields_that_change_answers_are_refused_by_name(case, field, value, save
 
 
 def test_fields_that_do_not_fit_together(saved, tmp_path):
-    refused(copy(saved("Llama"), tmp_path / "odd", {"head_dim": 7}), "config.json", "even width", "fetch the file again")
+    refused(copy(saved("Llama"), tmp_path / "odd", {"head_dim": 7}), "config.json", "even width", "bring back the file")
 
 
 def test_harmless_fields_are_passed_over(saved, tmp_path):

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from triarch import __version__
-from triarch.core.errors import InputError
+from triarch.core.errors import InputError, misread
 from triarch.core.files import write_bytes, write_json, write_text
 from triarch.core.results import Ahead, Forecast, Prediction, Translation
 from triarch.core.spec import Spec
@@ -34,11 +34,13 @@ from triarch.tasks.task import Task, joined
 from triarch.tasks.translate import Translate
 
 FORMAT = 1
+REMEDY = "bring back the file as it was, or the folder as it was saved"
 GOLDEN_ITEMS = 4
 TOP = 3
 CONFIG, WEIGHTS, PREPROCESSOR = "config.json", "model.safetensors", "preprocessor.json"
 TOKENIZER, GOLDEN, CARD = "tokenizer.json", "golden.safetensors", "README.md"
 ANSWERS = "answers.tokenizer.json"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -248,10 +250,8 @@ def load(folder: str | Path) -> Artifact:
         remedy = f"its training is not finished: triarch train --resume {folder}" if (folder / "run").is_dir() else (
             "give the folder that `train` or `choose` wrote")  # fmt: skip
         raise InputError(f"{folder} is not an artifact: there is no {CONFIG}", remedy)
+    config = _read_config(folder / CONFIG)
     try:
-        config = TypeAdapter(Config).validate_json((folder / CONFIG).read_text(encoding="utf-8"))
-        if config.format > FORMAT:
-            raise InputError(f"{folder}: format {config.format} is newer than this triarch knows", "update triarch")
         if config.spec.target.kind == "text":
             config = _with_answers(config, (folder / ANSWERS).read_text(encoding="utf-8"))
         tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8") if config.spec.modality == "text" else None
@@ -259,15 +259,44 @@ def load(folder: str | Path) -> Artifact:
         if config.spec.target.kind == "text":
             preprocessor.target = config.spec.target
         task = tasks.scored_by(tasks.find(config.task, config.spec), config.metric)
-        with torch.device("meta"):  # no memory yet: the file, not the config, says how much there will be
-            model = build(config.architecture, config.size, task, config.spec, config.settings)
+        model = empty(
+            folder / CONFIG, lambda: build(config.architecture, config.size, task, config.spec, config.settings)
+        )
         weights = load_tensors((folder / WEIGHTS).read_bytes())
         if _kinds(weights) != _kinds(model.state_dict()):
             raise ValueError(f"{WEIGHTS} does not fit {CONFIG}")
         model.load_state_dict({name: value.clone() for name, value in weights.items()}, assign=True)
+    except ValidationError as error:
+        raise misread(folder / PREPROCESSOR, error, REMEDY) from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder} cannot be opened: {' '.join(str(error).split())[:300]}", "save it again") from error
     return Artifact(config, model.arrange().eval(), task, preprocessor)
+
+
+def _read_config(path: Path) -> Config:
+    try:
+        config = TypeAdapter(Config).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise misread(path, error, REMEDY) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}", REMEDY) from error
+    if config.format > FORMAT:
+        raise InputError(f"{path}: format {config.format} is newer than this triarch knows", "update triarch")
+    return config
+
+
+def empty(path: Path, make: Callable[[], Made]) -> Made:
+    """A module that takes no memory yet: the weights, not the config in `path`, say how much there will be.
+
+    Raises:
+        InputError: what the config tells does not fit together.
+    """
+    try:
+        with torch.device("meta"):
+            return make()
+    except (InputError, ValueError) as error:
+        told = f"its fields do not fit together: {str(error).splitlines()[0]}"
+        raise InputError(f"{path}: {told}", "bring back the file as it was") from error
 
 
 def new_config(architecture: str, size: str, settings: dict[str, Any], task: Task, spec: Spec) -> Config:

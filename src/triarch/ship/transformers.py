@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ from triarch.data.tokens import END, MASK, PAD, UNKNOWN, end_of, special
 from triarch.layers.backbone import Backbone
 from triarch.model import build, needed
 from triarch.models import registry
-from triarch.ship.artifact import ANSWERS, CONFIG, TOKENIZER, Artifact, new_config
+from triarch.ship.artifact import ANSWERS, CONFIG, TOKENIZER, Artifact, empty, new_config
 from triarch.ship.layouts.fields import Fields
 from triarch.ship.layouts.layout import Layout, Shape, Told
 from triarch.ship.layouts.registry import LAYOUTS, of_kind
@@ -30,7 +29,6 @@ from triarch.tasks import registry as tasks
 
 SHARD = 5_000_000_000
 PIECES = ("source.spm", "target.spm")
-Made = TypeVar("Made")
 ROLES = {"pad_token": PAD, "unk_token": UNKNOWN, "mask_token": MASK, "cls_token": "[CLS]", "sep_token": "[SEP]"}
 
 
@@ -65,7 +63,7 @@ def read(folder: Path) -> Artifact:
     task = tasks.find(told.task, spec if known or told.answers else None)
     with Tensors(folder) as tensors:
         _check_depth(folder, told, tensors)
-        model = _empty(folder, lambda: build(told.architecture, _smallest(told), task, spec, told.settings))
+        model = empty(folder / CONFIG, lambda: build(told.architecture, _smallest(told), task, spec, told.settings))
         _fill(folder, layout, told, spec, tensors, model, "")
     settings = {name: value for name, value in told.settings.items() if value is not None}
     config = new_config(told.architecture, _smallest(told), settings, task, spec)
@@ -83,7 +81,7 @@ def read_backbone(folder: Path) -> tuple[Backbone, Spec]:
     with Tensors(folder) as tensors:
         _check_depth(folder, told, tensors)
         found = registry.find(told.architecture)
-        backbone = _empty(folder, lambda: found.backbone(found.configure(_smallest(told), told.settings), spec))
+        backbone = empty(folder / CONFIG, lambda: found.backbone(found.configure(_smallest(told), told.settings), spec))
         _fill(folder, layout, told, spec, tensors, backbone, "backbone.")
     return backbone.eval(), spec
 
@@ -193,22 +191,6 @@ def _answers(folder: Path, told: Told, reader: Tokenizer | None) -> Target:
         first=None if answers.first == answers.end else answers.first,
         tokenizer="" if tokenizer is None else tokenizer.to_str(),
     )  # fmt: skip
-
-
-def _empty(folder: Path, make: Callable[[], Made]) -> Made:
-    """A module without weights.
-
-    Raises:
-        InputError: what the config tells does not fit together.
-    """
-    try:
-        with torch.device("meta"):
-            return make()
-    except (InputError, ValueError) as error:
-        told = str(error).splitlines()[0]
-        raise InputError(
-            f"{folder / CONFIG}: its fields do not fit together: {told}", "fetch the file again"
-        ) from error
 
 
 def _smallest(told: Told) -> str:
