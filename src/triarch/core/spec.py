@@ -68,7 +68,8 @@ class Logits:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted: one of several classes, how a series goes on, tokens of a text, or what it becomes.
+    """What is to be predicted: one of several classes, how a series goes on, tokens of a text, or what it becomes; or
+    nothing, where a backbone gives its features.
 
     Attributes:
         names: the name of each class; the target holds positions in this tuple.
@@ -82,9 +83,10 @@ class Target:
         end: the token that ends them.
         first: the one that begins them, and is never written; None: `end` does.
         tokenizer: of the answers, as the library `tokenizers` writes it.
+        unit: whether features are brought to length 1.
     """
 
-    kind: Literal["class", "future", "token", "text"]
+    kind: Literal["class", "future", "token", "text", "features"]
     names: tuple[str, ...] = ()
     rarest: float = 1.0
     future: Future | None = None
@@ -96,6 +98,7 @@ class Target:
     end: int = 0
     first: int | None = None
     tokenizer: str = field(default="", repr=False)
+    unit: bool = False
 
 
 @dataclass(frozen=True)

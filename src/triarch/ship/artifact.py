@@ -27,7 +27,7 @@ from triarch.data.long_frame import latest
 from triarch.data.preprocess import Preprocessor, collate
 from triarch.data.source import Inputs
 from triarch.data.times import written
-from triarch.model import Model, build
+from triarch.model import Model, Pair, build
 from triarch.tasks import registry as tasks
 from triarch.tasks.forecast import QUANTILES
 from triarch.tasks.task import Task, joined
@@ -87,6 +87,27 @@ class Artifact:
                 answers.append(self.task.decode(self.model(batch), batch))
         return joined(answers).numpy()
 
+    def features(self, inputs: Any, batch_size: int = 256) -> NDArray[np.float32]:
+        """Raw inputs, as `predict` takes them, → the summary of each that the backbone makes (I P); of a model that
+        translates, of what it reads.
+
+        Raises:
+            InputError: an input has another shape than the training data.
+        """
+        many = self._many(inputs)
+        if self.config.spec.target.kind == "features":
+            return self.answers(many, batch_size)
+        encoded = self.preprocessor.encode(many)
+        self.model.eval()
+        backbone = self.model.source if isinstance(self.model, Pair) else self.model.backbone
+        made = []
+        with torch.inference_mode():
+            for start in range(0, len(encoded), batch_size):
+                batch = collate(encoded[start : start + batch_size])
+                batch = self.task.prepare(batch) if self.config.spec.target.kind == "future" else batch
+                made.append(backbone(batch.input, batch.mask)[0].pooled)
+        return torch.cat(made).numpy()
+
     def logits(self, token_ids: Tensor | NDArray[np.int64] | Sequence[Sequence[int]]) -> Tensor:
         """Token ids (B T) → the score of each token of the vocabulary at each step (B T V).
 
@@ -95,7 +116,9 @@ class Artifact:
         """
         spec = self.config.spec
         if spec.target.kind != "token":
-            raise InputError("this model has no scores for tokens: it is no language model")
+            raise InputError(
+                "this model has no scores for tokens: it is no language model", "`features` or `predict` is what it has"
+            )
         wanted = f"token ids (B T) from 0 to {spec.vocab_size - 1} are wanted"
         try:
             ids = torch.as_tensor(token_ids)
@@ -132,6 +155,11 @@ class Artifact:
             raise InputError(
                 "this model tells no classes, it models language",
                 "`triarch evaluate` scores it on text, `logits` gives its scores",
+            )
+        if self.config.spec.target.kind == "features":
+            raise InputError(
+                "this model tells no classes: it has no head and gives features",
+                "`triarch finetune` teaches it a task; in Python, `features` gives them",
             )
         many = self._many(inputs)
         if len(many) == 0:

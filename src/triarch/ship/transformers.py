@@ -24,8 +24,10 @@ from triarch.ship.artifact import ANSWERS, CONFIG, TOKENIZER, Artifact, empty, n
 from triarch.ship.layouts.fields import Fields
 from triarch.ship.layouts.layout import Layout, Shape, Told
 from triarch.ship.layouts.registry import LAYOUTS, of_kind
+from triarch.ship.sentences import MODULES, read_sentences
 from triarch.ship.shards import Tensors, read_json, write_shards
 from triarch.tasks import registry as tasks
+from triarch.tasks.features import Summarise
 
 SHARD = 5_000_000_000
 PIECES = ("source.spm", "target.spm")
@@ -33,38 +35,43 @@ ROLES = {"pad_token": PAD, "unk_token": UNKNOWN, "mask_token": MASK, "cls_token"
 
 
 def is_foreign(folder: Path) -> bool:
-    """Whether a folder is in a layout of Transformers: its config.json names a `model_type`."""
+    """Whether a folder is in a layout of Transformers: its config.json names a `model_type`; or one of
+    sentence-transformers, which has such a one in it.
+    """
     try:
+        if (folder / MODULES).is_file():
+            return True
         return (folder / CONFIG).is_file() and "model_type" in read_json(folder / CONFIG)
     except InputError:
         return False
 
 
 def read(folder: Path) -> Artifact:
-    """Open a folder of Transformers.
+    """Open a folder of Transformers; a backbone without a head gives its features.
 
     Raises:
         InputError: its model is not known here or would compute otherwise, or files are missing or do not fit together.
     """
+    sentences = read_sentences(folder)
+    folder = sentences.folder
     layout, told = _told(folder)
-    if told.task is None:
-        raise InputError(
-            f"{folder} holds a {layout.name} without the head that scores tokens",
-            f"give the folder of a model with one: {', '.join(name for name, task in layout.classes.items() if task)}",
-        )
+    if sentences.pool is not None:
+        told = _summarised(folder, told, sentences.pool)
     spec = _spec(folder, told)
-    preprocessor = _preprocessor(folder, spec)
+    preprocessor = _preprocessor(folder, spec, sentences.max_len)
     known = preprocessor.tokenizer
-    if told.answers is not None:
+    if told.task is None:
+        spec = replace(spec, target=Target("features", unit=sentences.unit))
+    elif told.answers is not None:
         preprocessor.target = _answers(folder, told, known)
         spec = replace(spec, target=preprocessor.target)
     elif known is not None:
         spec = replace(spec, target=replace(spec.target, special=special(known), mask=known.token_to_id(MASK)))
-    task = tasks.find(told.task, spec if known or told.answers else None)
+    task = tasks.find(told.task or Summarise.name, spec if told.task is None or known or told.answers else None)
     with Tensors(folder) as tensors:
         _check_depth(folder, told, tensors)
         model = empty(folder / CONFIG, lambda: build(told.architecture, _smallest(told), task, spec, told.settings))
-        _fill(folder, layout, told, spec, tensors, model, "")
+        _fill(folder, layout, told, spec, tensors, model)
     settings = {name: value for name, value in told.settings.items() if value is not None}
     config = new_config(told.architecture, _smallest(told), settings, task, spec)
     return Artifact(config, model.arrange().eval(), task, preprocessor)
@@ -162,6 +169,22 @@ def _told(folder: Path) -> tuple[Layout, Told]:
     return layout, told
 
 
+def _summarised(folder: Path, told: Told, pool: str) -> Told:
+    """A backbone whose steps become one vector as `pool` says.
+
+    Raises:
+        InputError: it makes it otherwise.
+    """
+    if told.architecture == "encoder" and pool != "last":
+        return replace(told, task=None, settings={**told.settings, "pool": pool})
+    if told.architecture == "decoder" and pool == "last":
+        return replace(told, task=None)
+    raise InputError(
+        f"{folder}: its vectors are made of the {pool} of the steps, those of {told.architecture} are not",
+        "triarch computes mean and first with BERT, last with GPT-2, Llama, Qwen2 and Mistral",
+    )
+
+
 def _spec(folder: Path, told: Told) -> Spec:
     target = Target("token", logits=told.logits)
     return Spec(folder.resolve().name, "text", (told.context,), target, ragged=True, vocab_size=told.vocab_size)
@@ -207,19 +230,20 @@ def _check_depth(folder: Path, told: Told, tensors: Tensors) -> None:
 
 
 def _fill(
-    folder: Path, layout: Layout, told: Told, spec: Spec, tensors: Tensors, module: nn.Module, prefix: str
+    folder: Path, layout: Layout, told: Told, spec: Spec, tensors: Tensors, module: nn.Module, prefix: str = ""
 ) -> None:
     """Give `module`, which is on the meta device, the tensors of the folder, once all shapes are seen to fit.
 
     Args:
-        prefix: what the names of its tensors lack to be those of a model.
+        prefix: what the names of its tensors lack to be those of a model; it is a backbone then.
     """
+    headless = bool(prefix) or told.task is None
     ours = {prefix + name: value for name, value in module.state_dict().items()}
     config = registry.find(told.architecture).configure(_smallest(told), told.settings)
-    pairs = layout.pairs(config, spec, not prefix)
+    pairs = layout.pairs(config, spec, not headless)
     named = _named(layout, tensors.shapes)
     expected = {name: shape for pair in pairs for name, shape in pair.their_shapes(ours).items()}
-    _check(folder, layout, expected, {name: tensors.shapes[stored] for name, stored in named.items()}, bool(prefix))
+    _check(folder, layout, expected, {name: tensors.shapes[stored] for name, stored in named.items()}, headless)
     made: dict[str, Tensor] = {}
     for pair in pairs:
         made |= pair.to_ours(lambda name: tensors.read(named[name]), ours)
@@ -262,8 +286,8 @@ def _check(
         )  # fmt: skip
 
 
-def _preprocessor(folder: Path, spec: Spec) -> Preprocessor:
-    """With the folder's tokenizer, where it has one in tokenizer.json.
+def _preprocessor(folder: Path, spec: Spec, most: int | None = None) -> Preprocessor:
+    """With the folder's tokenizer, where it has one in tokenizer.json; texts are cut after `most` tokens.
 
     Raises:
         InputError: that cannot be read, or the folder has pieces of another library in its place.
@@ -275,7 +299,7 @@ def _preprocessor(folder: Path, spec: Spec) -> Preprocessor:
             f"put the same as a {TOKENIZER}, of the library `tokenizers`, into the folder; many models are to be had"
             " with it",
         )
-    return Preprocessor(Settings("text", spec.shape), tokenizer)
+    return Preprocessor(Settings("text", (min(most or spec.max_len, spec.max_len),)), tokenizer)
 
 
 def _tokenizer(path: Path, most: int) -> Tokenizer | None:

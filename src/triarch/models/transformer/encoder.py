@@ -25,7 +25,7 @@ from triarch.layers.embed import Embed
 from triarch.layers.feed import MLP, Activation
 from triarch.layers.geometry import ImageOrder
 from triarch.layers.pack import pack
-from triarch.layers.pool import last, mean
+from triarch.layers.pool import first, last, mean
 from triarch.layers.position import AddPosition, Position
 from triarch.layers.sight import Sight, View
 from triarch.models.registry import Architecture
@@ -37,8 +37,9 @@ class Config:
 
     BERT (Devlin et al. 2018, arXiv 1810.04805) has learned positions, no `norm_first`, and `embed_norm`: its input is
     normalised too. Its `kinds` tell the texts of a pair apart; what is read here is of the first kind. `feed` is the
-    activation between the two matrices, `embed_scale` what embeddings are multiplied by. Dropout acts on the residual
-    paths only: on attention's weights it would cost the fast kernels.
+    activation between the two matrices, `embed_scale` what embeddings are multiplied by, and `pool` makes the summary:
+    the mean, the first step, or a class token before it. Dropout acts on the residual paths only: on attention's
+    weights it would cost the fast kernels.
     """
 
     dim: int = 32
@@ -47,7 +48,7 @@ class Config:
     hidden_dim: int = 128
     feed: Activation = "gelu"
     position: Position = "learned"
-    pool: Literal["mean", "class"] = "mean"
+    pool: Literal["mean", "class", "first"] = "mean"
     causal: bool = False
     norm_first: bool = True
     embed_norm: bool = False
@@ -92,6 +93,7 @@ class Encoder(Backbone):
         if config.causal and config.pool == "class":
             raise ValueError("a causal encoder has no class token: pool must be 'mean', its summary is the last step")
         self.causal = config.causal
+        self.summary = last if config.causal else first if config.pool == "first" else mean
         self.sight = Sight(config.causal, config.position, config.num_heads, config.dim // config.num_heads)
         self.embed = Embed(spec, config.dim, image=config.image, scale=config.embed_scale)
         self.class_token = nn.Parameter(torch.zeros(config.dim)) if config.pool == "class" else None
@@ -132,7 +134,7 @@ class Encoder(Backbone):
             values = packed.padded(values, seen)
         if self.class_token is not None:
             return Features(values[:, 1:], mask, "sequence", values[:, 0]), None
-        return Features(values, mask, "sequence", (last if self.causal else mean)(values, mask)), None
+        return Features(values, mask, "sequence", self.summary(values, mask)), None
 
     def _enter(self, values: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
         """What the first block gets, (B T D)."""

@@ -48,9 +48,11 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
     if not spec.target.logits.tied:
         raise ValueError("its logits are read off a matrix of their own, BERT's off the embedding")
     wanted = {
-        "position": "learned", "norm_first": False, "embed_norm": True, "causal": False, "pool": "mean",
-        "eps": spec.target.logits.eps,
+        "position": "learned", "norm_first": False, "embed_norm": True, "causal": False, "feed": "gelu",
+        "embed_scale": 1.0, "eps": spec.target.logits.eps,
     }  # fmt: skip
+    if config.pool == "class":
+        raise ValueError("it has a class token beside the steps, BERT's is one of them")
     for name, value in wanted.items():
         if getattr(config, name) != value:
             raise ValueError(f"{name} is {getattr(config, name)!r}, BERT's is {value!r}")

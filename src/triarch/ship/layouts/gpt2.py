@@ -43,7 +43,10 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
     Raises:
         ValueError: GPT-2 is not made so.
     """
-    wanted = {"position": "learned", "norm": "layer", "feed": "gelu", "bias": "all", "window": None}
+    wanted = {
+        "position": "learned", "norm": "layer", "norm_first": True, "feed": "gelu", "bias": "all", "window": None,
+        "embed_scale": 1.0,
+    }  # fmt: skip
     for name, value in wanted.items():
         if getattr(config, name) != value:
             raise ValueError(f"{name} is {getattr(config, name)!r}, GPT-2's is {value!r}")

@@ -97,7 +97,8 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
     Raises:
         ValueError: none of them is made so.
     """
-    for name, value in {"position": "rotary", "norm": "rms", "feed": "swiglu"}.items():
+    wanted = {"position": "rotary", "norm": "rms", "norm_first": True, "feed": "swiglu", "embed_scale": 1.0}
+    for name, value in wanted.items():
         if getattr(config, name) != value:
             raise ValueError(f"{name} is {getattr(config, name)!r}, Llama's is {value!r}")
     if config.window is not None and config.bias == "all":
