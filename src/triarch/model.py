@@ -55,26 +55,35 @@ class Pair(Model):
     Args:
         source: the one that reads.
         backbone: the one that writes; it has the ability `cross`.
-        end: the token that begins and ends answers.
+        end: the token that ends answers.
         most: tokens of the longest answer, its [END] included.
         sees: each step of what was read, or only its summary, as before there was attention (Sutskever et al. 2014,
             arXiv 1409.3215).
+        first: the token that begins answers, and is never written; None: `end` does.
     """
 
     def __init__(
-        self, source: Backbone, backbone: Backbone, head: nn.Module, end: int, most: int, sees: Sees = "steps"
+        self,
+        source: Backbone,
+        backbone: Backbone,
+        head: nn.Module,
+        end: int,
+        most: int,
+        sees: Sees = "steps",
+        first: int | None = None,
     ) -> None:
         super().__init__(backbone, head)
         self.source = source
         self.end, self.most, self.sees = end, most, sees
+        self.first = end if first is None else first
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores (B T V) of each token after those that are `given`; where none are, it writes them first."""
         context = self.context(batch)
         if batch.given is None:
             written = self.write(batch, context)
-            ends = torch.full_like(written[:, :1], self.end)
-            batch = replace(batch, given=torch.cat((ends, written[:, :-1]), dim=1))
+            first = torch.full_like(written[:, :1], self.first)
+            batch = replace(batch, given=torch.cat((first, written[:, :-1]), dim=1))
         assert batch.given is not None
         features, _ = self.backbone(batch.given, None, None, context)
         output: Tensor = self.head(features, batch)
@@ -88,7 +97,7 @@ class Pair(Model):
         return features
 
     def begin(self, context: Features) -> State:
-        """The state of the backbone that writes, before the first token, [END]: what it reads is in it."""
+        """The state of the backbone that writes, before the first token: what it reads is in it."""
         state = self.backbone.start(len(context.values), context.values.device, self.most)
         return replace(state, context=self.backbone.read(context))
 
@@ -101,13 +110,16 @@ class Pair(Model):
         state = self.begin(self.context(batch) if context is None else context)
         rows = torch.arange(len(batch), device=batch.input.device)
         written = torch.zeros(len(batch), self.most, dtype=torch.long, device=batch.input.device)
-        token = torch.full((len(batch), 1), self.end, dtype=torch.long, device=batch.input.device)
+        token = torch.full((len(batch), 1), self.first, dtype=torch.long, device=batch.input.device)
         done = torch.zeros_like(rows, dtype=torch.bool)
         for step in range(self.most):
             features, after = self.backbone(token, None, state)
             assert after is not None
             state = after
-            token = self.head(features, batch).argmax(dim=-1)
+            scores = self.head(features, batch)
+            if self.first != self.end:
+                scores[..., self.first] = float("-inf")
+            token = scores.argmax(dim=-1)
             written[rows, step] = token[:, 0].masked_fill(done, 0)
             done = done | (token[:, 0] == self.end)
             if done.all():
@@ -170,7 +182,7 @@ def _pair(found: Coupled, size: str, task: Translate, spec: Spec, settings: Mapp
     except ValueError as error:
         raise InputError(f"{found.name}/{size}: {error}", "change --set settings.…") from error
     _tie(head, backbone)
-    return Pair(source, backbone, head, spec.target.end, spec.target.max_len, config.sees)
+    return Pair(source, backbone, head, spec.target.end, spec.target.max_len, config.sees, spec.target.first)
 
 
 def _tie(head: nn.Module, backbone: Backbone) -> None:

@@ -27,9 +27,9 @@ class Writer:
     def __init__(self, artifact: Artifact) -> None:
         model = artifact.model
         if not artifact.task.causal or not isinstance(model.head, Head):
+            kind = "backbone alone" if artifact.config.task == "features" else f"{artifact.config.task} model"
             raise InputError(
-                f"a {artifact.config.task} model does not go on with a text",
-                "give an artifact of `triarch pretrain --objective causal`",
+                f"a {kind} does not go on with a text", "give an artifact of `triarch pretrain --objective causal`"
             )
         tokenizer = artifact.preprocessor.reader
         self.tokenizer: Tokenizer = tokenizer
