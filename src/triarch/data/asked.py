@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError, near
 from triarch.core.spec import MODALITIES, Cycle, Modality
+from triarch.data.template import Template
 
 Impute = Literal["linear", "last"]
 
@@ -43,11 +44,13 @@ class Modelled:
         context: the most tokens that a model sees.
         kind: of the tokenizer that is fitted.
         tokenizer: that of a model, in place of one to be fitted.
+        template: how that model writes dialogues, where it says so.
     """
 
     context: int | None = None
     kind: str | None = None
     tokenizer: Tokenizer | None = None
+    template: Template | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from triarch.ship.layouts.fields import Fields
 from triarch.ship.layouts.layout import Layout, Shape, Told
 from triarch.ship.layouts.registry import LAYOUTS, of_kind
 from triarch.ship.shards import Tensors, read_json, write_shards
+from triarch.ship.templates import read_template, tokens_of, write_template
 from triarch.tasks import registry as tasks
 
 SHARD = 5_000_000_000
@@ -100,7 +101,8 @@ def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
     spec, tokenizer = artifact.config.spec, artifact.preprocessor.tokenizer
     ours = artifact.weights()
     pairs = layout.pairs(_config(artifact), spec, True)
-    roles = {} if tokenizer is None else _roles(tokenizer)
+    template = artifact.preprocessor.settings.template
+    roles = {} if tokenizer is None else _roles(tokenizer) | tokens_of(template)
     ids = {f"{role}_id": tokenizer.token_to_id(roles[role]) if tokenizer and role in roles else None
            for role in ("bos_token", "eos_token", "pad_token")}  # fmt: skip
     with whole_folder(folder) as made:
@@ -110,6 +112,7 @@ def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
         )
         if tokenizer is not None:
             write_text(made / TOKENIZER, _begun(tokenizer).to_str())
+            write_template(made, template)
             about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.max_len}
             write_json(made / "tokenizer_config.json", {**about, **roles})
     return folder
@@ -248,7 +251,8 @@ def _preprocessor(folder: Path, spec: Spec) -> Preprocessor:
                 f"{path} has {tokenizer.get_vocab_size():,} tokens, the model {spec.vocab_size:,}",
                 "give the tokenizer that the model was trained with",
             )
-    return Preprocessor(Settings("text", spec.shape), tokenizer)
+    template = None if tokenizer is None else read_template(folder, tokenizer)
+    return Preprocessor(Settings("text", spec.shape, template=template), tokenizer)
 
 
 def _config(artifact: Artifact) -> Any:

@@ -46,7 +46,7 @@ def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Preproc
         channels, height, width = model.settings.shape
         shape, white = (channels, height, width), model.settings.scale
     elif model is not None and model.settings.modality == "text":
-        modelled = Modelled(model.settings.shape[0], tokenizer=model.reader)
+        modelled = Modelled(model.settings.shape[0], tokenizer=model.reader, template=model.settings.template)
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
         Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute, recipe.calendar),

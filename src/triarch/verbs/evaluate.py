@@ -106,6 +106,7 @@ def evaluate(
         split=split,
         artifact=str(artifact),
         metrics=metrics,
+        notes=list(source.corpus.told) if source.corpus else [],
     )
 
 

@@ -81,6 +81,7 @@ def train(
     from triarch.tasks import registry as tasks
     from triarch.training.adapt import adapter, merge, trained_params
     from triarch.training.evaluate import evaluate
+    from triarch.training.longer import lengthen
     from triarch.training.recipe import to_yaml
     from triarch.training.session import Session
     from triarch.training.start import finished, open_data, resolve, start, useful_threads
@@ -98,10 +99,17 @@ def train(
     with computing(asked.threads), progress("reading") as reading:
         base = load(asked.begin) if asked.begin else None
         fitted = None if base is None else base.preprocessor
-        if base is not None and (asked.tokenizer is not None or asked.context is not None):
-            name = "context" if asked.tokenizer is None else "tokenizer"
-            raise InputError(f"{asked.begin} keeps its {name}: it is not to be chosen anew", f"leave {name} out")
+        longer = ""
+        if base is not None and asked.tokenizer is not None:
+            raise InputError(f"{asked.begin} keeps its tokenizer: it is not to be chosen anew", "leave tokenizer out")
+        if base is not None and fitted is not None and asked.context is not None and fitted.tokenizer is not None:
+            asked, longer = lengthen(asked, base.config.spec.shape[0], base.config.settings)
+            fitted = fitted.changed(context=asked.context)
         source = open_data(place, asked, reading.update, fitted)
+        if base is not None and asked.context is not None and source.corpus is None:
+            raise InputError(
+                f"{asked.begin} keeps its context where no language is modelled", "leave context out, or --task"
+            )
         if base is not None and source.modality != base.config.spec.modality:
             holds = base.config.spec.modality
             raise InputError(f"{source.name} holds {source.modality}, {asked.begin} was trained on {holds}")
@@ -115,6 +123,8 @@ def train(
             asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
     with computing(asked.threads, asked.seed, flush_denormals=True):
         trainer = start(asked, dataset, learned, None if base is None else base.weights())
+        corpus = dataset.source.corpus
+        trainer.notes += [*filter(None, [longer]), *(corpus.told if corpus else ())]
         changing = trained_params(trainer.model)
         stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
