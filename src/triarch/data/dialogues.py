@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def columns_of(data: Any) -> tuple[str, ...]:
         return tuple(str(column) for column in data.columns)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         return tuple(data[0]) if len(data) and isinstance(data[0], Mapping) else ()
-    if not isinstance(data, str | Path) or not Path(data).is_file():
+    if not isinstance(data, str | Path) or not os.path.isfile(data):
         return ()
     path, name = Path(data), Path(data).name.lower()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays, from_npz
 from triarch.data.asked import Asked, Continued, Modelled, names
 from triarch.data.builtin import BUILT_IN, CORPORA
+from triarch.data.classes import listing
 from triarch.data.corpora.corpus import read_corpus
 from triarch.data.corpora.documents import kind_of
 from triarch.data.dialogues import answered, columns_of
@@ -138,9 +140,10 @@ def unlabelled(data: Any) -> bool:
     if not isinstance(data, str | Path):
         return isinstance(data, list)
     path = Path(data)
-    if str(data) in CORPORA or (path.is_file() and kind_of(path) == "text"):
+    if str(data) in CORPORA or (os.path.isfile(path) and kind_of(path) == "text"):
         return True
-    return path.is_dir() and any(kind_of(file) for file in path.iterdir()) and not any(map(Path.is_dir, path.iterdir()))
+    folders, files = listing(path) if os.path.isdir(path) else ([], [])
+    return not folders and any(map(kind_of, files))
 
 
 def _continued(source: Source, asked: Asked) -> Source:

@@ -124,7 +124,7 @@ def train(
     with computing(asked.threads, asked.seed, flush_denormals=True):
         trainer = start(asked, dataset, learned, None if base is None else base.weights())
         corpus = dataset.source.corpus
-        trainer.notes += [*filter(None, [longer]), *(corpus.told if corpus else ())]
+        trainer.notes = [*filter(None, [longer]), *trainer.notes, *(corpus.told if corpus else ())]
         changing = trained_params(trainer.model)
         stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
