@@ -16,6 +16,12 @@ CHATML = (
     "{{ '\n' }}{% else %}{{ message['content'] + '<|im_end|>\n' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+INST = (
+    "{{ bos_token }}{% for message in messages %}{% if message['role'] != 'assistant' %}"
+    "{{ '[INST] ' + message['content'] + ' [/INST]' }}{% else %}"
+    "{% generation %}{{ ' ' + message['content'] + eos_token }}{% endgeneration %}{% endif %}{% endfor %}"
+)
+"""As Llama 2 and Mistral write: there is nothing before an answer but a blank of its own."""
 ASKED = [
     {"role": "user", "content": "What is ü + 1?\nSay it."},
     {"role": "assistant", "content": " It is 字, I think.  "},
@@ -34,7 +40,7 @@ def tokenizer(kind="bpe"):
 
 
 @pytest.mark.parametrize("dialogue", DIALOGUES, ids=len)
-@pytest.mark.parametrize("jinja", [PLAIN, CHATML], ids=["plain", "chatml"])
+@pytest.mark.parametrize("jinja", [PLAIN, CHATML, INST], ids=["plain", "chatml", "inst"])
 @pytest.mark.parametrize("kind", ["bpe", "bytes"])
 def test_as_transformers_does(kind, jinja, dialogue):
     made = tokenizer(kind)
@@ -53,7 +59,7 @@ def test_as_transformers_does(kind, jinja, dialogue):
     asked = theirs.apply_chat_template(dialogue[:1], tokenize=True, add_generation_prompt=True, return_dict=False)
     assert chat.prompt(dialogue[:1]) == asked
     answers = [one["content"] for one in dialogue if one["role"] == "assistant"]
-    assert found.size == sum(len(answer.encode()) for answer in answers)
+    assert found.size == sum(len(answer.encode()) + (jinja == INST) for answer in answers)
     assert found.ids[found.sought].tolist().count(chat.end) == len(answers)
 
 

@@ -129,4 +129,10 @@ def test_new_places_that_would_not_be_learned_are_refused(way, bases, tmp_path):
 
 def test_what_a_user_scales_is_left_alone():
     recipe = make({"model": "decoder/nano", "context": 64, "settings": {"rotary": {"base": 5e5}}})
-    assert lengthen(recipe, 32, {})[0] == recipe
+    assert lengthen(recipe, 32, {}) == (
+        recipe,
+        "context: 64 tokens, was 32; rotary positions as the settings have them",
+    )
+    scaled, said = lengthen(recipe, 32, {"rotary": {"base": 5e5}})
+    assert scaled.settings["rotary"] == {"base": 5e5, "factor": 2.0, "trained": 32, "slow": 1.0, "fast": 4.0}
+    assert lengthen(scaled, 32, {"rotary": {"base": 5e5}}) == (scaled, said)

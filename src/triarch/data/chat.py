@@ -93,13 +93,14 @@ class Chat:
 
     def _span(self, dialogue: Dialogue, turn: int, text: str) -> tuple[int, int]:
         """Where in the text of the whole dialogue the answer of a turn begins and, after its token, ends."""
-        before, upto = self.template.write(dialogue[:turn], answer=True), self.template.write(dialogue[: turn + 1])
-        if not upto.startswith(before) or not text.startswith(upto.rstrip()):
+        before = self.template.write(dialogue[:turn], answer=True)
+        upto = self.template.write(dialogue[: turn + 1]).rstrip()
+        if not upto.startswith(before) or upto == before or not text.startswith(upto):
             raise InputError(
                 "the model's chat template writes a turn otherwise where another follows: its answers cannot be told",
                 "give dialogues with one answer, or a model with a plainer template",
             )
-        return len(before), len(upto.rstrip())
+        return len(before), len(upto)
 
     def _encoded(self, text: str) -> Encoding:
         return self._tokenizer.encode(text, add_special_tokens=False)

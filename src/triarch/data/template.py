@@ -61,7 +61,7 @@ class Template:
         try:
             return self._compiled.render(
                 messages=[dict(message) for message in dialogue], add_generation_prompt=answer, bos_token=self.begin,
-                eos_token=self.end, raise_exception=_refuse,
+                eos_token=self.end, tools=None, documents=None, raise_exception=_refuse,
             )  # fmt: skip
         except Exception as error:  # what goes wrong in a template has no common base
             told = " ".join(str(error).split())[:200]
@@ -100,6 +100,6 @@ def plain(tokenizer: Tokenizer) -> Template:
     end = end_of(tokenizer)
     if end is None:
         raise InputError("the tokenizer has no token that could end an answer", "train with another")
-    first = tokenizer.encode("a").ids[0]
-    begin = first if first in special(tokenizer) else end
+    first = tokenizer.encode("a").ids[:1]
+    begin = first[0] if set(first) & set(special(tokenizer)) else end
     return Template(PLAIN, str(tokenizer.id_to_token(begin)), str(tokenizer.id_to_token(end)))

@@ -37,7 +37,8 @@ class Nats(Head):
             return super().forward(features, batch)
         values, target, real = features.values, batch.target, batch.mask
         if self.training and real is not None and not only_sizes(real):
-            values, target = values[real][None], target[real][None]
+            sought = target.ne(NOTHING)
+            values, target = values[sought][None], target[sought][None]
         return self.vocabulary.nats(values, target)
 
 

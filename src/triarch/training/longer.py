@@ -23,7 +23,7 @@ def lengthen(recipe: Recipe, before: int, settings: Mapping[str, Any]) -> tuple[
 
     Args:
         before: T of the model that it begins from.
-        settings: of that model. Where the recipe has another `rotary`, that is not touched.
+        settings: of that model; where the recipe has another `rotary` than it, that is not touched.
 
     Raises:
         InputError: places would be new, and could not be learned.
@@ -46,15 +46,16 @@ def lengthen(recipe: Recipe, before: int, settings: Mapping[str, Any]) -> tuple[
         return recipe, f"{said}; learned positions, of which those beyond {before:,} are new"
     if position != "rotary":
         return recipe, f"{said}; {'its state has no places' if position is None else f'{position} positions'}"
-    old = _rotary(settings)
     window = getattr(config, "window", None)
     if not hasattr(config, "rotary") or (window is not None and window <= before):
         return recipe, f"{said}; rotary positions as they were"
-    if _rotary(recipe.settings) == old:
-        made = stretched(old, config.head_dim or config.dim // config.num_heads, before, after, recipe.adapt.scaling)
-        told = {name: value for name, value in asdict(made).items() if value is not None}
-        recipe = recipe.model_copy(update={"settings": {**recipe.settings, "rotary": told}})
-    return recipe, f"{said}; rotary positions, scaling {recipe.adapt.scaling}"
+    old, how = _rotary(settings), recipe.adapt.scaling
+    made = stretched(old, config.head_dim or config.dim // config.num_heads, before, after, how)
+    if _rotary(recipe.settings) not in (old, made):
+        return recipe, f"{said}; rotary positions as the settings have them"
+    told = {name: value for name, value in asdict(made).items() if value is not None}
+    scaled = recipe.model_copy(update={"settings": {**recipe.settings, "rotary": told}})
+    return scaled, f"{said}; rotary positions, scaling {how}"
 
 
 def stretched(rotary: Rotary, head_dim: int, before: int, after: int, how: Scaling) -> Rotary:
