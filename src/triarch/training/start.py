@@ -49,7 +49,9 @@ def open_data(
         channels, height, width = model.settings.shape
         shape, white = (channels, height, width), model.settings.scale
     elif model is not None and model.settings.modality == "text":
-        modelled = Modelled(model.settings.shape[0], tokenizer=model.reader, learned=learned)
+        modelled = Modelled(
+            model.settings.shape[0], tokenizer=model.reader, learned=learned, template=model.settings.template
+        )
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
         Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute, recipe.calendar),

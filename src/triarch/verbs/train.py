@@ -92,6 +92,7 @@ def train(
     asked, place = _resumed(data, resume, given) if resume else _asked(data, given)
     with computing(asked.threads), progress("reading") as reading:
         base = load(asked.begin) if asked.begin else None
+        asked, longer = _longer(asked, base)
         dataset, learned = _read(place, asked, base, reading.update)
         asked, dataset = resolve(asked, dataset), dataset.folded(asked.fold)
         if "threads" not in asked.model_fields_set:
@@ -99,6 +100,8 @@ def train(
     with computing(asked.threads, asked.seed, flush_denormals=True):
         trainer = start(asked, dataset, learned, None if base is None else base.weights())
         changing = None if base is None else trained_params(trainer.model)
+        corpus = dataset.source.corpus
+        trainer.notes = [*longer, *trainer.notes, *(corpus.told if corpus else ())]
         stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
 
@@ -123,6 +126,21 @@ def train(
     return outcome
 
 
+def _longer(asked: Any, base: Any) -> tuple[Any, list[str]]:
+    """The recipe with what a longer context than `base` has asks of it, and that in words."""
+    from triarch.core.errors import InputError
+    from triarch.training.longer import lengthen
+
+    if base is None:
+        return asked, []
+    if asked.tokenizer is not None:
+        raise InputError(f"{asked.begin} keeps its tokenizer: it is not to be chosen anew", "leave tokenizer out")
+    if asked.context is None or base.preprocessor.tokenizer is None:
+        return asked, []
+    asked, said = lengthen(asked, base.config.spec.shape[0], base.config.settings)
+    return asked, [said] if said else []
+
+
 def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
     """The dataset, as `base` takes it where there is one, and what is learned of it."""
     from dataclasses import replace
@@ -133,10 +151,13 @@ def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
     from triarch.training.start import open_data
 
     fitted = None if base is None else base.preprocessor
-    if base is not None and (asked.tokenizer is not None or asked.context is not None):
-        name = "context" if asked.tokenizer is None else "tokenizer"
-        raise InputError(f"{asked.begin} keeps its {name}: it is not to be chosen anew", f"leave {name} out")
+    if fitted is not None and fitted.tokenizer is not None and asked.context is not None:
+        fitted = fitted.changed(context=asked.context)
     source = open_data(place, asked, report, fitted)
+    if base is not None and asked.context is not None and source.corpus is None:
+        raise InputError(
+            f"{asked.begin} keeps its context where no language is modelled", "leave context out, or --task"
+        )
     if base is not None and source.modality != base.config.spec.modality:
         raise InputError(
             f"{source.name} holds {source.modality}, {asked.begin} was trained on {base.config.spec.modality}"
