@@ -100,6 +100,11 @@ class Target:
     tokenizer: str = field(default="", repr=False)
     unit: bool = False
 
+    @property
+    def begin(self) -> int:
+        """The token that answers are written from."""
+        return self.end if self.first is None else self.first
+
 
 @dataclass(frozen=True)
 class Spec:

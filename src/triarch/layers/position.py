@@ -81,6 +81,12 @@ class AddPosition(nn.Module):
         return x
 
 
+def places_of(module: nn.Module) -> int | None:
+    """The places that it has for steps, where their positions are learned; None: there is no end to them."""
+    parts = (part for part in module.modules() if isinstance(part, AddPosition) and part.position == "learned")
+    return min((part.max_len for part in parts), default=None)
+
+
 def sinusoidal(places: Tensor, dim: int, halves: bool = False) -> Tensor:
     """Waves (… D) of the places (…): sines at even, cosines at odd positions of the width, or in `halves` of it."""
     half = (dim + 1) // 2

@@ -27,6 +27,7 @@ from triarch.data.long_frame import latest
 from triarch.data.preprocess import Preprocessor, collate
 from triarch.data.source import Inputs
 from triarch.data.times import written
+from triarch.generation.settings import Settings
 from triarch.model import Model, Pair, build
 from triarch.tasks import registry as tasks
 from triarch.tasks.forecast import QUANTILES
@@ -36,7 +37,7 @@ from triarch.tasks.translate import Translate
 FORMAT = 1
 REMEDY = "bring back the file as it was, or the folder as it was saved"
 GOLDEN_ITEMS = 4
-TOP = 3
+TOP, TEXTS_AT_ONCE = 3, 64
 CONFIG, WEIGHTS, PREPROCESSOR = "config.json", "model.safetensors", "preprocessor.json"
 TOKENIZER, GOLDEN, CARD = "tokenizer.json", "golden.safetensors", "README.md"
 ANSWERS = "answers.tokenizer.json"
@@ -71,9 +72,12 @@ class Artifact:
     task: Task
     preprocessor: Preprocessor
 
-    def answers(self, inputs: Inputs, batch_size: int = 256) -> NDArray[np.float32]:
+    def answers(self, inputs: Inputs, batch_size: int = 256, writing: Settings | None = None) -> NDArray[np.float32]:
         """Raw inputs, in the layout of `Source.inputs`, → probabilities of the classes (I K), quantiles (I H Q), or the
         tokens of texts (I T).
+
+        Args:
+            writing: how texts are generated; None: see `Pair.settings`.
 
         Raises:
             InputError: an input has another shape than the training data.
@@ -84,7 +88,10 @@ class Artifact:
         with torch.inference_mode():
             for start in range(0, len(encoded), batch_size):
                 batch = self.task.prepare(collate(encoded[start : start + batch_size]))
-                answers.append(self.task.decode(self.model(batch), batch))
+                if isinstance(self.model, Pair):
+                    answers.append(self.model.write(batch, writing))
+                else:
+                    answers.append(self.task.decode(self.model(batch), batch))
         return joined(answers).numpy()
 
     def features(self, inputs: Any, batch_size: int = 256) -> NDArray[np.float32]:
@@ -135,13 +142,14 @@ class Artifact:
         return logits
 
     def predict(
-        self, inputs: Any, names: Sequence[str] | None = None
+        self, inputs: Any, names: Sequence[str] | None = None, writing: Settings | None = None
     ) -> list[Prediction] | list[Forecast] | list[Translation]:
         """Raw inputs → answers, in their order.
 
         Args:
             inputs: a list of texts; images (I C Y X) or series, one or many, with the values of the training data.
             names: what to call the inputs in the answers; None: the text itself, or its number.
+            writing: how a model that translates writes; see `translate`.
 
         Raises:
             InputError: an input has another shape than the training data.
@@ -150,7 +158,7 @@ class Artifact:
             return self.forecast(inputs, names=names)
         if isinstance(self.task, Translate):
             texts = self._many(inputs)
-            return [Translation(*pair) for pair in zip(map(str, texts), self.translate(texts))]
+            return [Translation(*pair) for pair in zip(map(str, texts), self.translate(texts, writing))]
         if self.config.spec.target.kind == "token":
             raise InputError(
                 "this model tells no classes, it models language",
@@ -174,8 +182,11 @@ class Artifact:
             predictions.append(Prediction(name, classes[best[0]], float(row[best[0]]), top))
         return predictions
 
-    def translate(self, inputs: str | Sequence[str] | Inputs) -> list[str]:
+    def translate(self, inputs: str | Sequence[str] | Inputs, writing: Settings | None = None) -> list[str]:
         """What texts become, in their order.
+
+        Args:
+            writing: how they are generated; None: the likeliest token each time, up to the longest answer.
 
         Raises:
             InputError: this model translates nothing.
@@ -183,7 +194,9 @@ class Artifact:
         if not isinstance(self.task, Translate):
             raise InputError("this model translates nothing", "call `predict` in place of `translate`")
         many = self._many(inputs)
-        return list(self.task.texts(torch.from_numpy(self.answers(many)))) if len(many) else []
+        if not len(many):
+            return []
+        return list(self.task.texts(torch.from_numpy(self.answers(many, TEXTS_AT_ONCE, writing))))
 
     def forecast(
         self, inputs: pd.DataFrame | Inputs, name: str = "frame", names: Sequence[str] | None = None

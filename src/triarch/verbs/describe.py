@@ -159,7 +159,8 @@ def _state(model: Model, batch: Batch) -> int | None:
         except ValueError:
             return None
         if isinstance(model, Pair) and batch.given is not None:
-            _, state = model.backbone(batch.given, None, model.begin(model.context(batch)))
+            start = model.network(model.context(batch)).start(1, model.target.max_len)
+            _, state = model.backbone(batch.given, None, start)
         else:
             _, state = model.backbone(batch.input, None, state)
     return None if state is None else state_bytes(state)

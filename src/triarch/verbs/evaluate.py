@@ -70,7 +70,7 @@ def evaluate(
     elif spec.target.kind in ("token", "text"):
         asked = asked.model_copy(update={"task": loaded.task.name})
     with progress("reading") as reporter:
-        source = open_data(data, asked, reporter.update, loaded.preprocessor)
+        source = open_data(data, asked, reporter.update, loaded.preprocessor, spec.fingerprint)
     if source.modality != spec.modality:
         raise InputError(f"{source.name} holds {source.modality}, {artifact} was trained on {spec.modality}")
     if source.continued is not None:
@@ -111,6 +111,7 @@ def evaluate(
         split=split,
         artifact=str(artifact),
         metrics=metrics,
+        notes=list(dataset.source.notes),
     )
 
 

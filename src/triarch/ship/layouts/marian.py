@@ -110,7 +110,7 @@ def write(config: Pairing, spec: Spec) -> dict[str, Any]:
         for side, made in (("encoder", source), ("decoder", target))
         for theirs, ours in (("layers", "depth"), ("attention_heads", "num_heads"), ("ffn_dim", "hidden_dim"))
     }
-    first = spec.target.end if spec.target.first is None else spec.target.first
+    first = spec.target.begin
     pad = 0 if spec.target.first is None or first >= spec.vocab_size else first
     return {
         "model_type": "marian", "architectures": ["MarianMTModel"], "is_encoder_decoder": True,
