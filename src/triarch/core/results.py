@@ -162,7 +162,7 @@ class Evaluation:
     """The score of an artifact on data.
 
     Attributes:
-        notes: of dialogues, how many there are, and what of them is cut or left out.
+        notes: what was inferred of the data and left out, in words.
     """
 
     metric: Metric

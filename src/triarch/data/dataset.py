@@ -77,6 +77,13 @@ class Dataset:
         return np.array([self.lengths.argmax()])
 
     @cached_property
+    def sides(self) -> NDArray[np.int64]:
+        """Steps of each text and of what it becomes, as a model takes them (I 2)."""
+        assert self.answers is not None
+        answers = np.minimum(self.answers.lengths, self.spec.target.max_len)
+        return np.stack((self.lengths - answers, answers), axis=1)
+
+    @cached_property
     def mirror(self) -> Mirror:
         """Whether left and right of its images can be exchanged, told from the training split."""
         rows = np.random.default_rng(0).permutation(self.splits["train"])[:MOST_ITEMS]

@@ -21,14 +21,14 @@ from triarch.core.progress import Report
 from triarch.data.asked import Asked
 from triarch.data.blocks import Dialogues
 from triarch.data.chat import Chat, Example
-from triarch.data.corpora.corpus import CONTEXT, deal
+from triarch.data.corpora.corpus import CONTEXT
 from triarch.data.corpora.fitted import fit
 from triarch.data.dialogues import answered, columns_of, dialogues
 from triarch.data.source import Corpus, Source
 from triarch.data.split import SPLITS
 from triarch.data.template import ASSISTANT, PLAIN, Dialogue, Template, plain
 
-FEWEST = 3
+FEWEST, HELD_OUT = 3, 0.1
 
 
 def holds_answers(data: Any, asked: Asked) -> bool:
@@ -52,11 +52,12 @@ def read_instructions(data: Any, asked: Asked, report: Report) -> Source:
     asked.refuse(f"{where}: a set of dialogues", "target", "group")
     report(0.0, f"reading {path.name if path else where}")
     read = dialogues(data, where)
-    different: dict[str, tuple[str, Dialogue]] = {}
-    for place, dialogue in read:
-        different.setdefault(json.dumps(dialogue, ensure_ascii=False), (place, dialogue))
-    kept = list(different.values())
+    keys = [json.dumps(dialogue, ensure_ascii=False) for _, dialogue in read]
+    digest = blake2b("\0".join(keys).encode(), digest_size=16).hexdigest()
     how = asked.modelled
+    scored = how.learned not in (None, digest)  # then equal ones count as often as they are there
+    first = dict(zip(reversed(keys), reversed(read)))
+    kept = read if scored else [first[key] for key in dict.fromkeys(keys)]
     if len(kept) < FEWEST and how.tokenizer is None:
         raise InputError(
             f"{where}: {len(kept)} different dialogue(s); each split needs one, so 3 at least", "give more"
@@ -73,7 +74,6 @@ def read_instructions(data: Any, asked: Asked, report: Report) -> Source:
     removed = {
         "equal to another": len(read) - len(kept), f"without an answer in {context:,} tokens": int((~answering).sum()),
     }  # fmt: skip
-    digest = blake2b("\0".join(different).encode(), digest_size=16).hexdigest()
     taken = [one for one, answers in zip(examples, answering) if answers]
     return _source(path.name if path else where, taken, dealt[answering], chat, tokenizer, context, removed, digest)
 
@@ -94,14 +94,21 @@ def _source(
 
 
 def _dealt(read: Sequence[Dialogue]) -> NDArray[np.str_]:
-    """The split of each dialogue, by the hash of what comes before its first answer."""
+    """The split of each dialogue, in the order of the hash of what comes before its first answer: a tenth of the bytes
+    to confirm, one to select, and one dialogue at least to each.
+    """
     asked = [json.dumps(_before_answer(dialogue), ensure_ascii=False) for dialogue in read]
-    prints = np.array(
-        [int.from_bytes(blake2b(one.encode(), digest_size=8).digest(), "little") for one in asked], dtype=np.uint64
-    )
-    different, group = np.unique(prints, return_inverse=True)
-    sizes = np.array([sum(len(message["content"].encode()) for message in dialogue) for dialogue in read])
-    return deal(different, np.bincount(group, sizes).astype(np.int64))[group]
+    prints = [int.from_bytes(blake2b(one.encode(), digest_size=8).digest(), "little") for one in asked]
+    _, group = np.unique(np.array(prints, dtype=np.uint64), return_inverse=True)
+    weights = np.bincount(group, [sum(len(one["content"].encode()) for one in dialogue) for dialogue in read])
+    before = (np.cumsum(weights) - weights) / weights.sum()
+    parts = np.where(before < HELD_OUT, "confirm", np.where(before < 2 * HELD_OUT, "select", "train"))
+    if len(parts) >= FEWEST:
+        parts[-1] = "train"
+        if "select" not in parts:
+            parts[1] = "select"
+    dealt: NDArray[np.str_] = parts[group]
+    return dealt
 
 
 def _before_answer(dialogue: Dialogue) -> Dialogue:

@@ -18,9 +18,9 @@ from triarch.layers.vocabulary import Vocabulary
 class Head(nn.Module):
     """Logits over the vocabulary at every step."""
 
-    def __init__(self, dim: int, vocab_size: int, soft_cap: float | None = None) -> None:
+    def __init__(self, dim: int, vocab_size: int, soft_cap: float | None = None, bias: bool = False) -> None:
         super().__init__()
-        self.vocabulary = Vocabulary(dim, vocab_size, soft_cap=soft_cap)
+        self.vocabulary = Vocabulary(dim, vocab_size, bias, soft_cap)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """→ (B T V)."""

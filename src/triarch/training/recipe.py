@@ -90,7 +90,8 @@ class Recipe(_Part):
 
     `horizon`, `lookback`, `season`, `known`, `impute` and `calendar` say how series are continued, see `Continued`.
     `context` is how many tokens of a text a language model sees; `begin` is the artifact whose weights are fine-tuned
-    as `adapt` says; `fold` is another way to part train and select;
+    as `adapt` says; `fold` is another way to part train and select; `batch_tokens` bounds batches of pairs of texts by
+    the steps of both, in place of `batch_size`, see `Buckets`;
     `fingerprint` is of the data that the training began with, and is checked when it goes on; `average` is the decay of
     an exponential average of the weights (0.999, say), which is then what is kept; `clip` bounds the norm of the
     gradient; `checkpoint_seconds` is the least time between two checkpoints.
@@ -123,6 +124,7 @@ class Recipe(_Part):
     epochs: float | None = Field(None, gt=0)
     seconds: float | None = Field(None, gt=0, le=1e8)
     batch_size: int = Field(64, ge=1)
+    batch_tokens: int | None = Field(None, ge=1)
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()
     augment: Augment = Augment()

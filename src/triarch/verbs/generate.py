@@ -26,11 +26,11 @@ def generate(
     repetition_penalty: float = 1.0, beams: int = 1, length_penalty: float = 1.0, stop: Sequence[str] = (),
     seed: int = 0, draft: str | None = None, chat: bool = False, logprobs: bool = False, threads: int | None = None,
 ) -> Writing:  # fmt: skip
-    """Go on with a text.
+    """Go on with a text, or write what it becomes where the model translates.
 
     Args:
-        artifact: folder of a causal language model.
-        prompt: the text to go on with; empty: a new one is begun.
+        artifact: folder of a causal language model, or of one that translates.
+        prompt: the text to go on with, or to translate; empty: a new one is begun.
         prompts: a file of prompts instead: a line each; or .jsonl, a line each with a string, or with an object that
             has `prompt`, or with --chat `messages`, and may have `seed`.
         max_tokens: make at most so many tokens.
@@ -129,13 +129,14 @@ def _events(
 
     writer, ahead = writers
     with computing(cores() if threads is None else threads):
+        network, prompts = writer.begin([prompt for prompt, _ in batch])
         yield from generated(
-            writer.network,
-            [writer.read(text) for text, _ in batch],
+            network,
+            prompts,
             replace(settings, end=writer.end, banned=writer.banned),
             seeds=[seed for _, seed in batch],
             decode=writer.decode,
-            draft=None if ahead is None else ahead.network,
+            draft=None if ahead is None else ahead.begin(_said(batch))[0],
         )
 
 
