@@ -298,13 +298,13 @@ def _preprocessor(folder: Path, spec: Spec, most: int | None = None) -> Preproce
         InputError: that cannot be read, or the folder has pieces of another library in its place.
     """
     tokenizer = _tokenizer(folder / TOKENIZER, spec.vocab_size)
-    template = None if tokenizer is None else read_template(folder, tokenizer)
     if tokenizer is None and (pieces := [name for name in PIECES if (folder / name).is_file()]):
         raise InputError(
             f"{folder}: its tokenizer is {' and '.join(pieces)}, of sentencepiece, which triarch does not read",
             f"put the same as a {TOKENIZER}, of the library `tokenizers`, into the folder; many models are to be had"
             " with it",
         )
+    template = None if tokenizer is None else read_template(folder, tokenizer)
     return Preprocessor(Settings("text", (min(most or spec.max_len, spec.max_len),), template=template), tokenizer)
 
 

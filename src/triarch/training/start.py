@@ -50,7 +50,7 @@ def open_data(
         shape, white = (channels, height, width), model.settings.scale
     elif model is not None and model.settings.modality == "text":
         modelled = Modelled(
-            model.settings.shape[0], tokenizer=model.reader, learned=learned, template=model.settings.template
+            model.settings.shape[0], tokenizer=model.reader, template=model.settings.template, learned=learned
         )
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
