@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ Reader = Callable[[Path, Asked, Report], Source]
 
 LANGUAGE = ("language-model", "masked-model")
 """The tasks for which data is raw text, without labels."""
+MASKED = "masked-model"
+"""That of these for which tokens are hidden."""
 TRANSLATE = "translate"
 """The task for which a column of texts is the target."""
 
@@ -83,11 +86,13 @@ def open_source(
     if isinstance(data, Source):
         return data
     asked = Asked(names(input), target, group, image_size, image_shape, image_white, task, continued, modelled)
+    if modelled.whole_words and task != MASKED:
+        raise InputError("whole_words: only where tokens are hidden are words", "--objective masked, or leave it out")
     if str(data) in CORPORA and task in (None, *LANGUAGE):
         asked.refuse(f"{data} is built in: it", "inputs", "target", "group", "image_size")
-        return CORPORA[str(data)](asked)
+        return _hidden(CORPORA[str(data)](asked), asked)
     if task in LANGUAGE:
-        return read_corpus(data, asked, report)
+        return _hidden(read_corpus(data, asked, report), asked)
     if task == TRANSLATE and not (isinstance(data, str) and data in BUILT_IN):
         return read_parallel(data, asked, report)
     if isinstance(data, pd.DataFrame):
@@ -121,6 +126,12 @@ def open_source(
         if path.name.lower().endswith(ending):
             return _continued(reader(path, asked, report), asked)
     raise InputError(f"{path}: an unknown format", f"what can be read ends with {', '.join(FILES)}")
+
+
+def _hidden(source: Source, asked: Asked) -> Source:
+    """The source, which knows how its tokens are to be hidden."""
+    assert source.corpus is not None
+    return replace(source, corpus=replace(source.corpus, whole_words=asked.modelled.whole_words))
 
 
 def _continued(source: Source, asked: Asked) -> Source:

@@ -62,6 +62,7 @@ class Corpus:
         units: (I), the bytes of a block, on average over its split: what the bits of a block are divided by, so that
             the mean over a split is all bits over all bytes.
         removed: how many documents each filter took out, in its words.
+        whole_words: whether the words of hidden tokens are hidden whole.
     """
 
     tokenizer: Tokenizer
@@ -70,6 +71,7 @@ class Corpus:
     bytes: int
     units: NDArray[np.float32]
     removed: Mapping[str, int] = field(default_factory=dict)
+    whole_words: bool = False
 
 
 @dataclass(frozen=True)
