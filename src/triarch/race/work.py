@@ -25,6 +25,8 @@ from triarch.training.recipe import Recipe
 from triarch.training.start import finished
 
 PROBE_ITEMS = 256
+RUNG_ITEMS, SCREENING_ITEMS = 2_000, 500
+WRITING = 8  # so many times fewer, where their answers have to be written
 TRIAL_AVERAGE = 0.99
 CURVE_POINTS = 12
 CURVE_SHARE = 0.1
@@ -160,7 +162,7 @@ class Workshop:
         return result | done | _cut(piece, trial)
 
     def _calibration_error(self, scores: Scores) -> float | None:
-        if self.dataset.spec.target.kind == "token":
+        if self.dataset.spec.target.kind in ("token", "text"):
             return None
         if self.dataset.spec.target.kind == "future":
             return of_quantiles(scores.targets, scores.answers, QUANTILES)
@@ -192,6 +194,11 @@ def rows_of(dataset: Dataset, split: str, most: int | None = None, fold: int | N
     if most is None or len(rows) <= most:
         return rows
     return np.sort(np.random.default_rng(0).permutation(rows)[:most])
+
+
+def rung_items(dataset: Dataset, screening: bool) -> int:
+    """Items by which trials are compared at a rung, at the first one where there is a screening."""
+    return (SCREENING_ITEMS if screening else RUNG_ITEMS) // (1 if dataset.answers is None else WRITING)
 
 
 def evaluation_seconds(trial: Trial, rows: NDArray[np.int64]) -> float:

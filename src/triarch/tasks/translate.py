@@ -84,8 +84,13 @@ class Translate:
 
     def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
         """chrF of answers, tokens (B T), and whether they are right to the letter."""
+        return self.compare(self.texts(answers), batch)
+
+    @staticmethod
+    def compare(answers: Sequence[str], batch: Batch) -> dict[str, Tensor]:
+        """As `judge`, of texts."""
         assert batch.references is not None
-        pairs = list(zip(self.texts(answers), batch.references))
+        pairs = list(zip(answers, batch.references))
         return {
             "chrF": torch.tensor([chrf(*pair) for pair in pairs]),
             "exact match": torch.tensor([float(written == reference) for written, reference in pairs]),
