@@ -166,7 +166,8 @@ def web(folder: Path) -> Iterator[list[str]]:
 def verses(folder: Path) -> Iterator[list[str]]:
     """Rows chapter, en, es: a verse of the New Testament in both.
 
-    Where one is more than `UNLIKE` times as long as the other, they number otherwise, and the pair is left out.
+    Where one is more than `UNLIKE` times as long as the other, they number otherwise, and the pair is left out; so is
+    what is there before in English.
     """
     sides = []
     for name, version, sha256 in (
@@ -176,10 +177,13 @@ def verses(folder: Path) -> Iterator[list[str]]:
         unpacked(name, version, sha256, folder / name)
         sides.append(numbered(sword_entries(next((folder / name).rglob("nt.bzs")).with_suffix(""))))
     english, spanish = sides
+    before = set[str]()
     yield ["chapter", "en", "es"]
     for place, text in english.items():
         answer = spanish.get(place, "")
-        if text and answer and max(len(text), len(answer)) <= UNLIKE * min(len(text), len(answer)):
+        alike = max(len(text), len(answer)) <= UNLIKE * min(len(text), len(answer))
+        if text and answer and alike and text not in before:
+            before.add(text)
             yield [place[0], text, answer]
 
 
