@@ -90,7 +90,7 @@ def _source(
         units[parts == part] = sizes[parts == part].mean(dtype=np.float64)
     told = _told(taken, removed, chat.template, context)
     inputs = Dialogues([one.ids for one in taken], [one.sought for one in taken], context)
-    corpus = Corpus(tokenizer, context, len(taken), int(sizes.sum()), units, removed, chat.template, told)
+    corpus = Corpus(tokenizer, context, len(taken), int(sizes.sum()), units, removed, template=chat.template, told=told)
     return Source(name, "text", inputs, sizes, (), parts=parts, notes=list(told), digest=digest, corpus=corpus)
 
 
