@@ -8,6 +8,7 @@ from typing import Literal
 Modality = Literal["image", "text", "series"]
 MODALITIES: tuple[Modality, ...] = ("image", "text", "series")
 Cycle = Literal["day", "week", "year"]
+GOES_ON, IS_OPEN = 1, 2
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,19 @@ class Logits:
         tied: by the matrix that embeds them; else by one of its own.
         soft_cap: c where scores are bent to c·tanh(score / c) (Gemma Team 2024, arXiv 2408.00118).
         eps: of the norm before the scores, where the task has one.
+        bias: a number for each token is added, where the task leaves that open.
     """
 
     tied: bool = True
     soft_cap: float | None = None
     eps: float = 1e-5
+    bias: bool = False
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted: one of several classes, how a series goes on, tokens of a text, or what it becomes.
+    """What is to be predicted: one of several classes, how a series goes on, tokens of a text, or what it becomes; or
+    nothing, where a backbone gives its features.
 
     Attributes:
         names: the name of each class; the target holds positions in this tuple.
@@ -74,24 +78,36 @@ class Target:
         future: how a series is continued.
         special: the tokens that stand for no text.
         mask: of these the one that hides another.
+        words: where words are hidden whole, a digit for each token (V): `GOES_ON` where it may go on with a word, plus
+            `IS_OPEN` where one may go on after it; else empty.
         logits: how a model scores them.
         vocab_size: V of answers that are texts.
         max_len: T of the longest of them, with its [END], or where they are cut.
-        end: the token that begins and ends them.
+        end: the token that ends them.
+        first: the one that begins them, and is never written; None: `end` does.
         tokenizer: of the answers, as the library `tokenizers` writes it.
+        unit: whether features are brought to length 1.
     """
 
-    kind: Literal["class", "future", "token", "text"]
+    kind: Literal["class", "future", "token", "text", "features"]
     names: tuple[str, ...] = ()
     rarest: float = 1.0
     future: Future | None = None
     special: tuple[int, ...] = ()
     mask: int | None = None
+    words: str = field(default="", repr=False)
     logits: Logits = Logits()
     vocab_size: int = 0
     max_len: int = 0
     end: int = 0
+    first: int | None = None
     tokenizer: str = field(default="", repr=False)
+    unit: bool = False
+
+    @property
+    def begin(self) -> int:
+        """The token that answers are written from."""
+        return self.end if self.first is None else self.first
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from triarch.data.dataset import Dataset
 from triarch.measure.count import macs, params, weight_bytes
 from triarch.measure.front import front
 from triarch.measure.states import state_bytes
-from triarch.model import Model, unfit
+from triarch.model import Model, Pair
 from triarch.models import registry
 from triarch.race.arms import Arm
 from triarch.ship.artifact import WEIGHTS
@@ -79,9 +79,10 @@ def entries(dataset: Dataset, task: Task, budget: Budget, batch_size: int, model
     multiply–adds are not counted: only parameters and bytes are told.
     """
     found = []
-    common = _common_bytes(dataset, task)
+    names = list(dict.fromkeys(model.partition("/")[0] for model in models))
+    common = _common_bytes(dataset, task, names[0])
     batch = task.prepare(dataset.batch(dataset.longest)).to("meta")
-    for name in registry.names():
+    for name in names:
         architecture = registry.find(name)
         slow = False
         for size in (size for size in architecture.sizes if f"{name}/{size}" in models):
@@ -96,7 +97,9 @@ def entries_of(begun: Iterable[Arm], task: Task, budget: Budget) -> list[Entry]:
     found = []
     for arm in begun:
         batch = task.prepare(arm.dataset.batch(arm.dataset.longest)).to("meta")
-        counted = _counted(arm, task, budget, _common_bytes(arm.dataset, task), batch, slow=False)
+        counted = _counted(
+            arm, task, budget, _common_bytes(arm.dataset, task, arm.architecture.name), batch, slow=False
+        )
         counted.pretrained = Pretrained(str(arm.begin), arm.spent, counted=False)
         found.append(Entry(arm.architecture, arm.model.partition("/")[2], counted, arm))
     return found
@@ -122,14 +125,15 @@ def _counted(arm: Arm, task: Task, budget: Budget, common: int, batch: Batch, sl
     least = Costs(counted.params, counted.artifact_bytes, weight_bytes(model))
     if not slow and not budget.broken_by(least):
         counted.macs = macs(model, lambda: model(batch))
-        counted.state_bytes = _remembered(model, batch) if task.causal else None
+        if task.causal or isinstance(model, Pair):
+            counted.state_bytes = _remembered(model, batch)
     return counted
 
 
 def _remembered(model: Model, batch: Batch) -> int | None:
     """Bytes of the state after the item in `batch`; all is on the meta device."""
     with torch.no_grad():
-        _, state = model.backbone(batch.input, None, model.backbone.start(len(batch), "meta"))
+        state = model.remembered(batch)
     return None if state is None else state_bytes(state)
 
 
@@ -173,14 +177,8 @@ def save_untrained(arm: Arm, task: Task, folder: Path) -> None:
     deliver(folder, arm.model, arm.build(task), arm.settings, task, arm.dataset, WIDEST, "-" * RECIPE_BYTES)
 
 
-def _common_bytes(dataset: Dataset, task: Task) -> int:
-    """Bytes of an artifact of this data besides the weights."""
-    cannot = unfit(task, dataset.spec)
-    name = next(
-        name
-        for name in registry.names()
-        if name not in cannot and dataset.spec.modality not in registry.find(name).lacks
-    )
+def _common_bytes(dataset: Dataset, task: Task, name: str) -> int:
+    """Bytes of an artifact of this data besides the weights, told from that of the architecture `name`."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         model = f"{name}/{next(iter(registry.find(name).sizes))}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from triarch.core.results import Metric
@@ -54,14 +54,14 @@ class Translate:
             return batch
         return replace(batch, given=batch.target[:, :-1].clamp(min=PAD), target=batch.target[:, 1:])
 
-    def head(self, shape: FeatureShape, spec: Spec) -> nn.Module:
+    def head(self, shape: FeatureShape, spec: Spec) -> Head:
         """The vocabulary of the answers, at every step.
 
         Raises:
             ValueError: the backbone does not make one feature of each token.
         """
         each_token(shape)
-        return Head(shape.dim, spec.target.vocab_size)
+        return Head(shape.dim, spec.target.vocab_size, bias=spec.target.logits.bias)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of a token in nats, of logits (B T V), a tenth of each label spread over all tokens."""
@@ -75,7 +75,9 @@ class Translate:
         and its bits by the bytes of an answer.
         """
         assert batch.target is not None
-        each = F.cross_entropy(output.transpose(1, 2), batch.target, ignore_index=NOTHING, reduction="none")
+        each = F.cross_entropy(
+            output.flatten(0, 1), batch.target.flatten(), ignore_index=NOTHING, reduction="none"
+        ).view_as(batch.target)
         nats, count = each.sum(dim=1), batch.target.ne(NOTHING).sum(dim=1)
         values = {**self.judge(self.decode(output, batch), batch), "loss": nats / count.clamp(min=1)}
         if batch.unit is not None:
@@ -84,8 +86,13 @@ class Translate:
 
     def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
         """chrF of answers, tokens (B T), and whether they are right to the letter."""
+        return self.compare(self.texts(answers), batch)
+
+    @staticmethod
+    def compare(answers: Sequence[str], batch: Batch) -> dict[str, Tensor]:
+        """As `judge`, of texts."""
         assert batch.references is not None
-        pairs = list(zip(self.texts(answers), batch.references))
+        pairs = list(zip(answers, batch.references))
         return {
             "chrF": torch.tensor([chrf(*pair) for pair in pairs]),
             "exact match": torch.tensor([float(written == reference) for written, reference in pairs]),
