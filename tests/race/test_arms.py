@@ -171,6 +171,16 @@ def test_the_recipe_repeats_a_final(model, base, labelled, tmp_path):
     assert repeated(model, Options(data=str(labelled), target="label", from_=(str(base),), steps=6), tmp_path)
 
 
+def test_language_models_go_on_with_the_same_tokens(base, tmp_path):
+    (tmp_path / "texts.txt").write_text("\n".join(phrases(900, seed=2)))
+    options = {"data": str(tmp_path / "texts.txt"), "task": "masked-model", "from_": (str(base),), "steps": 6}
+    options |= {"tokenizer": str(base / "tokenizer.json")}
+    assert repeated("encoder/nano@base", Options(**options, context=48), tmp_path)
+    options = Options(**options, context=32)
+    with pytest.raises(InputError, match="--context 48"):
+        origins(options.from_, *subject(options.data, options, options.recipe()))
+
+
 def test_pictures_begin_with_an_artifact_too(tmp_path):
     triarch.train("digits", model="resnet/nano", steps=2, threads=1, out=tmp_path / "base")
     assert repeated("resnet/nano@base", Options(data="digits", from_=(str(tmp_path / "base"),), steps=6), tmp_path)

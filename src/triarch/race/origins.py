@@ -83,11 +83,16 @@ def _prepared(place: str, artifact: Artifact, dataset: Dataset, report: Report) 
 
 def _of_tokens(place: str, artifact: Artifact, dataset: Dataset) -> Dataset:
     """Blocks of a corpus, which are counted in tokens: so all candidates must have the same ones."""
-    theirs, ours = artifact.preprocessor.reader, dataset.preprocessor.reader
-    if theirs.to_str() != ours.to_str():
+    theirs, ours = artifact.preprocessor, dataset.preprocessor
+    if theirs.reader.to_str() != ours.reader.to_str():
         raise InputError(
             f"--from {place}: it has another tokenizer, so that items would not be the same for all",
             f"race all with its own: --tokenizer {Path(place) / 'tokenizer.json'}",
+        )
+    if theirs.settings != ours.settings:
+        raise InputError(
+            f"--from {place}: it sees {theirs.settings.shape[0]} tokens, or messages in another way, than is asked for",
+            f"--context {theirs.settings.shape[0]}, or {LEAVE}",
         )
     target = replace(dataset.spec.target, logits=artifact.config.spec.target.logits)
     return replace(dataset, spec=replace(dataset.spec, target=target))
