@@ -19,7 +19,7 @@ from triarch.data.dataset import Dataset
 from triarch.measure.count import macs, params, weight_bytes
 from triarch.measure.front import front
 from triarch.measure.states import state_bytes
-from triarch.model import Model, build, unfit
+from triarch.model import Model, Pair, build
 from triarch.models import registry
 from triarch.ship.artifact import WEIGHTS
 from triarch.ship.deliver import Measured, deliver
@@ -60,9 +60,10 @@ def entries(dataset: Dataset, task: Task, budget: Budget, batch_size: int, model
     multiply–adds are not counted: only parameters and bytes are told.
     """
     found = []
-    common = _common_bytes(dataset, task)
+    names = list(dict.fromkeys(model.partition("/")[0] for model in models))
+    common = _common_bytes(dataset, task, names[0])
     batch = task.prepare(dataset.batch(dataset.longest)).to("meta")
-    for name in registry.names():
+    for name in names:
         architecture = registry.find(name)
         slow = False
         for size in (size for size in architecture.sizes if f"{name}/{size}" in models):
@@ -78,7 +79,8 @@ def entries(dataset: Dataset, task: Task, budget: Budget, batch_size: int, model
             least = Costs(counted.params, counted.artifact_bytes, weight_bytes(model))
             if not slow and not budget.broken_by(least):
                 counted.macs = macs(model, lambda model=model: model(batch))  # type: ignore[misc]
-                counted.state_bytes = _remembered(model, batch) if task.causal else None
+                if task.causal or isinstance(model, Pair):
+                    counted.state_bytes = _remembered(model, batch)
             slow = slow or least_step_seconds(counted.macs or 0, batch_size) * FEWEST_STEPS > budget.seconds
             found.append(Entry(architecture, size, counted))
     return found
@@ -87,7 +89,7 @@ def entries(dataset: Dataset, task: Task, budget: Budget, batch_size: int, model
 def _remembered(model: Model, batch: Batch) -> int | None:
     """Bytes of the state after the item in `batch`; all is on the meta device."""
     with torch.no_grad():
-        _, state = model.backbone(batch.input, None, model.backbone.start(len(batch), "meta"))
+        state = model.remembered(batch)
     return None if state is None else state_bytes(state)
 
 
@@ -133,14 +135,8 @@ def save_untrained(model: str, dataset: Dataset, task: Task, folder: Path) -> No
     deliver(folder, model, network, {}, task, dataset, WIDEST, "-" * RECIPE_BYTES)
 
 
-def _common_bytes(dataset: Dataset, task: Task) -> int:
-    """Bytes of an artifact of this data besides the weights."""
-    cannot = unfit(task, dataset.spec)
-    name = next(
-        name
-        for name in registry.names()
-        if name not in cannot and dataset.spec.modality not in registry.find(name).lacks
-    )
+def _common_bytes(dataset: Dataset, task: Task, name: str) -> int:
+    """Bytes of an artifact of this data besides the weights, told from that of the architecture `name`."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         save_untrained(f"{name}/{next(iter(registry.find(name).sizes))}", dataset, task, folder)

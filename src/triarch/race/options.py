@@ -124,8 +124,6 @@ class Options:
             InputError: there is no such task or metric.
         """
         task = tasks.find(self.task, spec) if self.task else tasks.infer(spec)
-        if spec.target.kind == "text":
-            raise InputError("translations do not race so far", "triarch train … --task translate --model gru+gru/nano")
         return tasks.scored_by(task, self.metric)
 
     def notes(self) -> list[str]:

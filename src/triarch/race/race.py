@@ -52,12 +52,11 @@ from triarch.race.plan import (
 )
 from triarch.race.plateau import blind
 from triarch.race.trial import Trial
-from triarch.race.work import LEAST_SECONDS, Piece, Workshop, evaluation_seconds, recipe_of, rows_of
+from triarch.race.work import LEAST_SECONDS, Piece, Workshop, evaluation_seconds, recipe_of, rows_of, rung_items
 from triarch.race.worker import DATA, setting
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
 
-RUNG_ITEMS, SCREENING_ITEMS = 2_000, 500
 HEARTBEAT = 0.5
 
 
@@ -301,7 +300,7 @@ class Race:
             lr=rate,
             seed=self.base.seed,
             fold=number if on_folds else None,
-            items=SCREENING_ITEMS if heat.kept and number == 0 else RUNG_ITEMS,
+            items=rung_items(self.dataset, bool(heat.kept) and number == 0),
             final=False,
             steps=heat.steps[number] if heat.steps else None,
             seconds=seconds if self.budget.timed else None,

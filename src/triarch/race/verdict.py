@@ -30,6 +30,7 @@ from triarch.race.plan import Finals, rounds
 from triarch.race.plateau import MORE, undecided
 from triarch.race.race import Race
 from triarch.race.telling import Story, text
+from triarch.tasks.translate import Translate
 from triarch.training.evaluate import Scores, evaluate
 
 # Latencies that differ by less than this factor count as equal.
@@ -70,8 +71,12 @@ def ranking(metric: Metric, finals: Mapping[str, Sequence[Mapping[str, Any]]]) -
 
 
 def baseline_values(race: Race, rows: NDArray[np.int64], predicted: NDArray[Any]) -> NDArray[np.float32]:
-    """The primary metric of each of the items `rows`, for a method that answers with class numbers or values."""
-    judged = race.task.judge(torch.from_numpy(predicted), race.dataset.wanted(rows))
+    """The primary metric of each of the items `rows`, for a method that answers with class numbers, values or texts."""
+    wanted = race.dataset.wanted(rows)
+    if isinstance(race.task, Translate):
+        judged = race.task.compare(predicted.tolist(), wanted)
+    else:
+        judged = race.task.judge(torch.from_numpy(predicted), wanted)
     return judged[race.task.primary.name].float().numpy()
 
 

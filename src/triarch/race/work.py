@@ -25,6 +25,9 @@ from triarch.training.recipe import Recipe
 from triarch.training.start import finished
 
 PROBE_ITEMS = 256
+RUNG_ITEMS, SCREENING_ITEMS = 2_000, 500
+WRITING = 8  # so many times fewer, where their answers have to be written
+EVALUATING, FEWEST_ITEMS = 0.3, 30  # at a rung, of its time at most, unless fewer items would be left
 TRIAL_AVERAGE = 0.99
 CURVE_POINTS = 12
 CURVE_SHARE = 0.1
@@ -90,6 +93,10 @@ class Workshop:
         evaluation = limit = None
         if piece.seconds is not None:
             evaluation = evaluation_seconds(trial, rows)
+            if not piece.final and evaluation > EVALUATING * piece.seconds:
+                fewer = max(FEWEST_ITEMS, int(len(rows) * EVALUATING * piece.seconds / evaluation))
+                evaluation *= min(1.0, fewer / len(rows))
+                rows = rows_of(self.dataset, "select", min(fewer, len(rows)), piece.fold)
             spent = time.perf_counter() - begin
             limit = trial.trainer.elapsed + max(LEAST_SECONDS, piece.seconds - spent - evaluation)
         return self._final(piece, trial, rows, limit, evaluation) if piece.final else self._rung(
@@ -160,7 +167,7 @@ class Workshop:
         return result | done | _cut(piece, trial)
 
     def _calibration_error(self, scores: Scores) -> float | None:
-        if self.dataset.spec.target.kind == "token":
+        if self.dataset.spec.target.kind in ("token", "text"):
             return None
         if self.dataset.spec.target.kind == "future":
             return of_quantiles(scores.targets, scores.answers, QUANTILES)
@@ -194,9 +201,18 @@ def rows_of(dataset: Dataset, split: str, most: int | None = None, fold: int | N
     return np.sort(np.random.default_rng(0).permutation(rows)[:most])
 
 
+def rung_items(dataset: Dataset, screening: bool) -> int:
+    """Items by which trials are compared at a rung, at the first one where there is a screening."""
+    return _fewer(SCREENING_ITEMS if screening else RUNG_ITEMS, dataset)
+
+
+def _fewer(items: int, dataset: Dataset) -> int:
+    return items if dataset.answers is None else items // WRITING
+
+
 def evaluation_seconds(trial: Trial, rows: NDArray[np.int64]) -> float:
     """What it will take to evaluate `rows`, told from a few of them."""
-    some = rows[:: -(-len(rows) // PROBE_ITEMS)]
+    some = rows[:: -(-len(rows) // _fewer(PROBE_ITEMS, trial.dataset))]
     trial.scores(some[:1])
     begin = time.perf_counter()
     trial.scores(some)

@@ -26,6 +26,7 @@ from triarch.ship.layouts.layout import Layout, Pair, Shape, Told
 from triarch.ship.layouts.registry import LAYOUTS, of_kind
 from triarch.ship.sentences import MODULES, read_sentences
 from triarch.ship.shards import Tensors, read_json, write_shards
+from triarch.ship.templates import read_template, tokens_of, write_template
 from triarch.tasks import registry as tasks
 from triarch.tasks.features import Summarise
 
@@ -107,7 +108,8 @@ def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
     spec, tokenizer = artifact.config.spec, artifact.preprocessor.tokenizer
     ours = artifact.weights()
     pairs = pairs_of(artifact, layout)
-    roles = {} if tokenizer is None else _roles(tokenizer)
+    template = artifact.preprocessor.settings.template
+    roles = {} if tokenizer is None else _roles(tokenizer) | tokens_of(template)
     ids = {f"{role}_id": tokenizer.token_to_id(roles[role]) if tokenizer and role in roles else None
            for role in ("bos_token", "eos_token", "pad_token")}  # fmt: skip
     with whole_folder(folder) as made:
@@ -117,6 +119,7 @@ def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
         )
         if tokenizer is not None:
             write_text(made / TOKENIZER, _begun(tokenizer).to_str())
+            write_template(made, template)
             about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.max_len}
             write_json(made / "tokenizer_config.json", {**about, **roles})
         if spec.target.tokenizer:
@@ -301,7 +304,8 @@ def _preprocessor(folder: Path, spec: Spec, most: int | None = None) -> Preproce
             f"put the same as a {TOKENIZER}, of the library `tokenizers`, into the folder; many models are to be had"
             " with it",
         )
-    return Preprocessor(Settings("text", (min(most or spec.max_len, spec.max_len),)), tokenizer)
+    template = None if tokenizer is None else read_template(folder, tokenizer)
+    return Preprocessor(Settings("text", (min(most or spec.max_len, spec.max_len),), template=template), tokenizer)
 
 
 def _tokenizer(path: Path, most: int) -> Tokenizer | None:

@@ -91,11 +91,12 @@ def choose(
     from triarch.core.interrupt import deferred
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
-    from triarch.model import unfit
+    from triarch.model import candidates, unfit
     from triarch.race.candidates import entries
     from triarch.race.choose import run
     from triarch.race.limits import quick_enough, quick_look, refuse_hopeless, within
     from triarch.race.options import Options
+    from triarch.race.pairs import usual
     from triarch.race.race import Race
     from triarch.race.selection import selected
     from triarch.race.subject import subject
@@ -133,7 +134,10 @@ def choose(
         base = batched(base, dataset)
         options = replace(options, fingerprint=dataset.spec.fingerprint)
         cannot = unfit(learned, dataset.spec)
-        models = selected(dataset.spec.modality, options.models, options.families, options.exclude, cannot)
+        models = selected(
+            dataset.spec.modality, options.models, options.families, options.exclude, cannot, candidates(learned),
+            usual(learned),
+        )  # fmt: skip
         if resume is None:
             refuse_hopeless(budget, models, dataset, learned, base.threads)
         found = entries(dataset, learned, budget, base.batch_size, models)

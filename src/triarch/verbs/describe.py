@@ -151,16 +151,10 @@ def _state(model: Model, batch: Batch) -> int | None:
     import torch
 
     from triarch.measure.states import state_bytes
-    from triarch.model import Pair
 
     with torch.no_grad():
         try:
-            state = model.backbone.start(1)
+            state = model.remembered(batch)
         except ValueError:
             return None
-        if isinstance(model, Pair) and batch.given is not None:
-            start = model.network(model.context(batch)).start(1, model.target.max_len)
-            _, state = model.backbone(batch.given, None, start)
-        else:
-            _, state = model.backbone(batch.input, None, state)
     return None if state is None else state_bytes(state)

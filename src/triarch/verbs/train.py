@@ -92,12 +92,15 @@ def train(
     asked, place = _resumed(data, resume, given) if resume else _asked(data, given)
     with computing(asked.threads), progress("reading") as reading:
         base = load(asked.begin) if asked.begin else None
+        asked, longer = (asked, "") if base is None else _longer(asked, base)
         dataset, learned = _read(place, asked, base, reading.update)
         asked, dataset = resolve(asked, dataset), dataset.folded(asked.fold)
         if "threads" not in asked.model_fields_set:
             asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
     with computing(asked.threads, asked.seed, flush_denormals=True):
         trainer = start(asked, dataset, learned, None if base is None else base.weights())
+        corpus = dataset.source.corpus
+        trainer.notes = [*filter(None, [longer]), *trainer.notes, *(corpus.told if corpus else ())]
         changing = None if base is None else trained_params(trainer.model)
         stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
@@ -133,21 +136,34 @@ def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
     from triarch.training.start import open_data
 
     fitted = None if base is None else base.preprocessor
-    if base is not None and (asked.tokenizer is not None or asked.context is not None):
-        name = "context" if asked.tokenizer is None else "tokenizer"
-        raise InputError(f"{asked.begin} keeps its {name}: it is not to be chosen anew", f"leave {name} out")
+    if base is not None and asked.tokenizer is not None:
+        raise InputError(f"{asked.begin} keeps its tokenizer: it is not to be chosen anew", "leave tokenizer out")
+    if fitted is not None and fitted.settings.modality == "text":
+        fitted = fitted.changed(context=asked.context)
     source = open_data(place, asked, report, fitted)
+    if base is not None and asked.context is not None and source.corpus is None:
+        raise InputError(
+            f"{asked.begin} keeps its context where no language is modelled", "leave context out, or --task"
+        )
     if base is not None and source.modality != base.config.spec.modality:
         raise InputError(
             f"{source.name} holds {source.modality}, {asked.begin} was trained on {base.config.spec.modality}"
         )
     dataset = prepare(source, asked.tokenizer, fitted, report, learned=True)
-    if base is not None and base.config.spec.vocab_size > dataset.spec.vocab_size:  # rows that are no token's stay
-        dataset = replace(dataset, spec=replace(dataset.spec, vocab_size=base.config.spec.vocab_size))
     if base is not None and dataset.spec.target.kind == base.config.spec.target.kind == "token":
         sought = replace(dataset.spec.target, logits=base.config.spec.target.logits)
         dataset = replace(dataset, spec=replace(dataset.spec, target=sought))
     return dataset, tasks.find(asked.task, dataset.spec) if asked.task else tasks.infer(dataset.spec)
+
+
+def _longer(asked: Any, base: Any) -> tuple[Any, str]:
+    """The recipe with what a context other than that of `base` asks for, and that in words."""
+    from triarch.training.longer import lengthen
+
+    spec = base.config.spec
+    if asked.context is None or spec.modality != "text":
+        return asked, ""
+    return lengthen(asked, spec.max_len, base.config.settings)
 
 
 def _outcome(trainer: Any, asked: Any, result: Any, folder: Path, changed: int | None) -> Training:
