@@ -5,10 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 import triarch
-from race.races import results
+from race.races import choose, results, wait_for
 from triarch.core.choice import Pretrained
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
@@ -105,26 +106,35 @@ def test_the_others_do_what_they_do_without_them(whole, labelled, tmp_path):
     assert {key: beside[key] for key in trainings} == {key: alone[key] for key in trainings}
 
 
-@pytest.mark.parametrize(
-    ("last", "workers"),
-    [
-        ("final/gru/nano@inputs", 1),
-        pytest.param("origins", 2, marks=pytest.mark.slow),
-        pytest.param("trial/pretrained/encoder/nano@base", 1, marks=pytest.mark.slow),
-    ],
-)
-def test_gone_on_with_from_anywhere(whole, last, workers, tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("last", ["trial/pretrained/encoder/nano@base", "final/gru/nano@inputs"])
+def test_gone_on_with_from_anywhere(whole, last, tmp_path):
     """As if it had been killed in the middle of the record after that one."""
     folder = tmp_path / "a"
     shutil.copytree(whole[0], folder)
-    ledger, options = folder / "run" / "records.jsonl", folder / "run" / "options.json"
+    ledger = folder / "run" / "records.jsonl"
     lines = ledger.read_text().splitlines(keepends=True)
     stop = next(place for place, line in enumerate(lines) if json.loads(line)["key"].startswith(last)) + 1
     ledger.write_text("".join(lines[:stop]) + lines[stop][:40])
     for path in [*folder.glob("*.*"), folder / "run" / "choice.json"]:
         path.unlink()
-    options.write_text(options.read_text().replace('"workers": 1', f'"workers": {workers}'))
     triarch.choose(resume=folder)
+    assert decided(folder) == decided(whole[0])
+    assert (folder / "model.safetensors").read_bytes() == (whole[0] / "model.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_killed_and_gone_on_with_by_two_workers(whole, labelled, base, tmp_path):
+    folder = tmp_path / "a"
+    options = ("--from", base, "--pretrain", "--models", "gru/nano", "--target", "label", "--steps", 12, "--workers", 2)
+    process = choose(labelled, *options, "--out", folder)
+    for kind in ("trial/", "final/"):
+        wait_for(process, folder, lambda known, kind=kind: any(key.startswith(kind) for key in known))
+        process.kill()
+        process.communicate()
+        process = choose("--resume", folder)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
     assert decided(folder) == decided(whole[0])
     assert (folder / "model.safetensors").read_bytes() == (whole[0] / "model.safetensors").read_bytes()
 
@@ -142,22 +152,41 @@ def test_another_artifact_in_its_place_is_refused(whole, base, tmp_path):
         (base / "model.safetensors").write_bytes(kept)
 
 
+def repeated(model, options, folder):
+    """Whether a final, and a training by the recipe that it leaves, give the same weights."""
+    recipe = options.recipe()
+    dataset, task = subject(options.data, options, recipe)
+    begun = origins(options.from_, dataset, task)
+    piece = Piece("", "", model, 0.01, 1, 1, 50, final=True, steps=6, seconds=None, leaves="one.safetensors")
+    with computing(1, 0, flush_denormals=True):
+        done = Workshop(folder, dataset, task, recipe, lambda _: None, begun).do(piece)
+    (folder / "recipe.yaml").write_text(to_yaml(Recipe(**done["recipe"])))
+    again = triarch.train(recipe=folder / "recipe.yaml", out=folder / "out")
+    same = (folder / "out" / "model.safetensors").read_bytes() == (folder / "one.safetensors").read_bytes()
+    return same and again.steps == done["steps"]
+
+
 @pytest.mark.parametrize("model", ["encoder/nano@base", "gru/nano@inputs"])
 def test_the_recipe_repeats_a_final(model, base, labelled, tmp_path):
-    options = Options(data=str(labelled), target="label", from_=(str(base),), steps=10)
-    recipe = options.recipe()
-    dataset, task = subject(str(labelled), options, recipe)
-    begun = origins(options.from_, dataset, task)
-    piece = Piece("", "", model, 0.01, 1, 1, 50, final=True, steps=10, seconds=None, leaves="one.safetensors")
-    shop = Workshop(tmp_path, dataset, task, recipe, lambda _: None, begun)
-    with computing(1, 0, flush_denormals=True):
-        done = shop.do(piece)
-    (tmp_path / "recipe.yaml").write_text(to_yaml(Recipe(**done["recipe"])))
-    again = triarch.train(recipe=tmp_path / "recipe.yaml", out=tmp_path / "out")
-    assert (tmp_path / "out" / "model.safetensors").read_bytes() == (tmp_path / "one.safetensors").read_bytes()
-    assert again.steps == done["steps"]
+    assert repeated(model, Options(data=str(labelled), target="label", from_=(str(base),), steps=6), tmp_path)
 
 
+def test_language_models_go_on_with_the_same_tokens(base, tmp_path):
+    (tmp_path / "texts.txt").write_text("\n".join(phrases(900, seed=2)))
+    options = {"data": str(tmp_path / "texts.txt"), "task": "masked-model", "from_": (str(base),), "steps": 6}
+    options |= {"tokenizer": str(base / "tokenizer.json")}
+    assert repeated("encoder/nano@base", Options(**options, context=48), tmp_path)
+    options = Options(**options, context=32)
+    with pytest.raises(InputError, match="--context 48"):
+        origins(options.from_, *subject(options.data, options, options.recipe()))
+
+
+def test_pictures_begin_with_an_artifact_too(tmp_path):
+    triarch.train("digits", model="resnet/nano", steps=2, threads=1, out=tmp_path / "base")
+    assert repeated("resnet/nano@base", Options(data="digits", from_=(str(tmp_path / "base"),), steps=6), tmp_path)
+
+
+@pytest.mark.slow
 def test_the_artifact_serves_every_verb(labelled, tmp_path):
     """One that knows the task already wins, and is handed over with its own tokenizer."""
     triarch.train(labelled, model="textcnn/nano", steps=60, threads=1, target="label", out=tmp_path / "known")
@@ -173,6 +202,21 @@ def test_the_artifact_serves_every_verb(labelled, tmp_path):
     assert triarch.evaluate(tmp_path / "out").score == choice.verdict.score
     assert triarch.predict(tmp_path / "out", ["ant ant ant bee"]).predictions[0].label == "1"
     assert triarch.finetune(tmp_path / "out", labelled, steps=2, threads=1, target="label", out=tmp_path / "on").steps
+
+
+def test_a_folder_of_transformers_is_taken_as_an_artifact_is(labelled, tmp_path):
+    base = tmp_path / "ours"
+    triarch.pretrain(phrases(90), model="decoder/nano", tokenizer="bytes", steps=2, context=48, threads=1, out=base)
+    triarch.export(base, to="hf", out=tmp_path / "theirs")
+    options = Options(data=str(labelled), target="label")
+    dataset, task = subject(str(labelled), options, options.recipe())
+    ours, theirs = origins([str(base), str(tmp_path / "theirs")], dataset, task)
+    assert theirs.name == "decoder/nano@theirs"
+    assert theirs.spent is None
+    with torch.device("meta"):
+        shapes = [{name: value.shape for name, value in arm.build(task).state_dict().items()} for arm in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+    assert all(np.array_equal(ours.dataset.tokens[row], theirs.dataset.tokens[row]) for row in range(20))
 
 
 def test_names_are_their_own(base, labelled, tmp_path):

@@ -61,7 +61,9 @@ class Arm:
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """The recipe of one of its trainings, from that of any model of the race."""
-        changes = {"model": self.model} | ({"begin": self.begin, "settings": dict(self.settings)} if self.begin else {})
+        changes: dict[str, Any] = {"model": self.model}
+        if self.begin is not None:  # which keeps its tokenizer and context
+            changes |= {"begin": self.begin, "settings": dict(self.settings), "tokenizer": None, "context": None}
         return recipe.model_copy(update=changes)
 
 

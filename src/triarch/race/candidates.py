@@ -63,9 +63,9 @@ class Entry:
 
     @property
     def learning_rates(self) -> tuple[float, float]:
-        """Lowest and highest that are worth a try."""
+        """Lowest and highest that are worth a try; what is taken over may have to be kept in the main."""
         low, high = self.architecture.learning_rates
-        return (low, high) if self.arm is None else (CAREFUL * low, CAREFUL * high)
+        return (low, high) if self.arm is None else (CAREFUL * low, high)
 
     def trained(self, dataset: Dataset) -> Arm:
         """How it is trained, in a race on `dataset`."""

@@ -34,7 +34,7 @@ from triarch.race.plan import BASELINES, MEASURING, PROBING, Finals, Heat
 from triarch.race.race import Race
 from triarch.race.reasons import reasons
 from triarch.race.report import MISTAKES, Mistake, report
-from triarch.race.twins import gains, pairs, twins
+from triarch.race.twins import NAME, gains, pairs, twins
 from triarch.race.verdict import Opened, baseline_values, judge, ranking
 from triarch.ship.deliver import Measured, deliver
 from triarch.training.recipe import Recipe, to_yaml
@@ -113,6 +113,7 @@ def run(
             *race.dataset.variations,
             *options.notes(),
             *_unknown(race),
+            *([f"there was no time to measure: {NAME}"] if pairs(finals) and not gained else []),
             *_cuts(race, plan),
             *_busy(race),
             *why.notes,

@@ -83,11 +83,16 @@ def _prepared(place: str, artifact: Artifact, dataset: Dataset, report: Report) 
 
 def _of_tokens(place: str, artifact: Artifact, dataset: Dataset) -> Dataset:
     """Blocks of a corpus, which are counted in tokens: so all candidates must have the same ones."""
-    theirs, ours = artifact.preprocessor.reader, dataset.preprocessor.reader
-    if theirs.to_str() != ours.to_str():
+    theirs, ours = artifact.preprocessor, dataset.preprocessor
+    if theirs.reader.to_str() != ours.reader.to_str():
         raise InputError(
             f"--from {place}: it has another tokenizer, so that items would not be the same for all",
             f"race all with its own: --tokenizer {Path(place) / 'tokenizer.json'}",
+        )
+    if theirs.settings != ours.settings:
+        raise InputError(
+            f"--from {place}: it sees {theirs.settings.shape[0]} tokens, or messages in another way, than is asked for",
+            f"--context {theirs.settings.shape[0]}, or {LEAVE}",
         )
     target = replace(dataset.spec.target, logits=artifact.config.spec.target.logits)
     return replace(dataset, spec=replace(dataset.spec, target=target))
@@ -122,10 +127,10 @@ def _digest(artifact: Artifact) -> str:
     """A hash of weights, settings and what prepares the data."""
     found = blake2b(digest_size=16)
     for name, value in sorted(artifact.weights().items()):
-        found.update(name.encode() + value.contiguous().view(torch.uint8).numpy().tobytes())
+        found.update(name.encode() + value.reshape(-1).view(torch.uint8).numpy().tobytes())
     tokenizer = artifact.preprocessor.tokenizer
     told = [asdict(artifact.config), artifact.preprocessor.to_json(), tokenizer.to_str() if tokenizer else ""]
-    found.update(json.dumps(told, sort_keys=True).encode())
+    found.update(json.dumps(told, sort_keys=True, default=str).encode())
     return found.hexdigest()
 
 

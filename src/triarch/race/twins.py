@@ -121,7 +121,7 @@ def _items(race: Race, plan: Finals, networks: int) -> int:
         return plan.confirm
     each = plan.closing / 2 / plan.confirm  # of one model, all seeds
     items = int((race.left + EXPLAINED * explaining(race.budget)) / (networks * each))
-    return min(plan.confirm, items) if items >= FEWEST_ITEMS else 0
+    return min(plan.confirm, items) if items >= min(FEWEST_ITEMS, plan.confirm) else 0
 
 
 def _done(results: Sequence[Mapping[str, Any]]) -> bool:
