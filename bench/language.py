@@ -31,6 +31,7 @@ from triarch.core.files import write_json
 from triarch.core.machine import computing, this_machine
 from triarch.data.dataset import Dataset, prepare
 from triarch.measure.translation import chrf, corpus_bleu, corpus_chrf
+from triarch.tasks.task import Task
 from triarch.tasks.translate import Translate
 from triarch.training import recipe as recipes
 from triarch.training.start import open_data, resolve, start
@@ -55,7 +56,7 @@ def entries(task: str, data: Path, model: str, summary: bool) -> dict[str, Any]:
     return {**how, "data": str(data), "task": "translate", "model": model, "settings": settings, "threads": 1}
 
 
-def step_seconds(recipe: recipes.Recipe, dataset: Dataset, task: Translate) -> float:
+def step_seconds(recipe: recipes.Recipe, dataset: Dataset, task: Task) -> float:
     """Processor time of a training step: the mean of some after the first."""
     laps: list[float] = []
 

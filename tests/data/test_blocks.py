@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from triarch.data.blocks import Blocks
-from triarch.data.corpora.corpus import deal, from_documents, stretches
+from triarch.data.corpora.corpus import from_documents
 from triarch.data.dataset import prepare
 from triarch.data.tokens import END, encode
+
+WORDS = np.array(["ant", "and", "größer", "bee", "went", "over", "hill", "sand", "to", "find", "much", "sugar"])
+
+
+def prose(number: int, words: int) -> str:
+    return f"text {number}: " + " ".join(np.random.default_rng(number).choice(WORDS, words))
 
 
 def test_every_token_is_sought_once_and_no_block_crosses_a_document() -> None:
@@ -20,7 +26,7 @@ def test_every_token_is_sought_once_and_no_block_crosses_a_document() -> None:
 
 
 def test_bytes_of_blocks_are_those_of_the_corpus() -> None:
-    documents = [f"Dokument {number}: größer " * number for number in range(1, 80)]
+    documents = [prose(number, number) for number in range(4, 80)]
     source = from_documents("many", documents, "bytes", 16)
     assert source.labels.sum() == np.float32(sum(len(document.encode()) for document in documents))
     assert source.corpus is not None
@@ -31,7 +37,7 @@ def test_bytes_of_blocks_are_those_of_the_corpus() -> None:
 
 
 def test_a_document_is_in_one_split_and_what_it_says_alone_decides_which() -> None:
-    documents = [f"text number {number} " * 9 for number in range(90)]
+    documents = [prose(number, 30) for number in range(90)]
     one, two = from_documents("one", documents, "bytes", 8), from_documents("two", documents[:60], "bytes", 8)
     assert one.parts is not None
     assert two.parts is not None
@@ -43,20 +49,6 @@ def test_a_document_is_in_one_split_and_what_it_says_alone_decides_which() -> No
     assert sorted(np.unique(shuffled.parts, return_counts=True)[1]) == sorted(
         np.unique(one.parts, return_counts=True)[1]
     )
-
-
-def test_deal_leaves_no_split_empty() -> None:
-    for count in (3, 4, 10, 100):
-        prints = np.random.default_rng(count).integers(0, 1 << 60, count).astype(np.uint64)
-        assert set(deal(prints, np.full(count, 1_000))) == {"train", "select", "confirm"}
-
-
-def test_one_long_document_is_cut_at_ends_of_lines() -> None:
-    document = "".join(f"line {number}\n" for number in range(40_000))
-    pieces = stretches(document, 1 << 16)
-    assert "".join(pieces) == document
-    assert all(piece.endswith("\n") for piece in pieces)
-    assert len(stretches("a" * 300_000, 1 << 16)) >= 2
 
 
 def test_a_dataset_gives_the_blocks_back_as_text() -> None:

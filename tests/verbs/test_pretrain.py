@@ -34,6 +34,10 @@ def test_pretrain_evaluate_verify(texts: Path, tmp_path: Path, objective: str, m
     (tmp_path / "other.txt").write_text("ant bee cat " * 30)
     other = triarch.evaluate(out, tmp_path / "other.txt")
     assert other.n == -(-361 // 32)
+    assert other.notes
+    given = triarch.evaluate(out, ["ant", "ant", ""])
+    assert given.n == 2
+    assert "2 of 2 documents or stretches are kept" in given.notes
     loaded = triarch.load(out)
     assert loaded.logits([[2, 3, 4]]).shape == (1, 3, loaded.config.spec.vocab_size)
     assert torch.isfinite(loaded.logits([[2, 3, 4]])).all()
@@ -93,9 +97,28 @@ def test_bad_texts(tmp_path: Path) -> None:
         triarch.pretrain(tmp_path / "short.txt", steps=1)
 
 
+SERIES = "#remark\n@problemName Gestures\n@data\n" + "0.1,0.2,0.3:wave\n" * 40
+
+
+def test_what_is_no_text_is_told(tmp_path: Path) -> None:
+    gestures, mixed = tmp_path / "gestures", tmp_path / "mixed"
+    for folder in (gestures, mixed):
+        folder.mkdir()
+        (folder / "Gestures_TRAIN.ts").write_text(SERIES)
+    for place in (gestures, gestures / "Gestures_TRAIN.ts"):
+        with pytest.raises(InputError, match=r"holds time series, not text[\s\S]*triarch choose"):
+            triarch.pretrain(place, steps=1)
+    (tmp_path / "mails.csv").write_text("text\n" + "a mail that says something\n" * 9)
+    with pytest.raises(InputError, match="is a table, not text"):
+        triarch.pretrain(tmp_path / "mails.csv", steps=1)
+    (mixed / "code.ts").write_text("@Component({})\n" + "".join(f"let x{n} = {n * n} + y;\n" for n in range(999)))
+    noted = triarch.inspect(mixed, task="language-model").notes
+    assert "1 files are left out, they are no text: Gestures_TRAIN.ts" in noted
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
-    [([1], "document 70 is no text: int"), ([None], "NoneType"), (["\ud800"], "document 70 is not valid Unicode")],
+    [([1], "document 70 is no text: int"), ([None], "NoneType")],
 )
 def test_bad_lists_of_texts(more: list[object], said: str) -> None:
     texts = [f"text {number} " * 9 for number in range(70)]
@@ -104,7 +127,7 @@ def test_bad_lists_of_texts(more: list[object], said: str) -> None:
 
 
 def test_texts_that_are_alike_are_told_as_such() -> None:
-    with pytest.raises(InputError, match="1 different text"):
+    with pytest.raises(InputError, match=r"1 document.* 79 exact copies"):
         triarch.pretrain(["the same text " * 20] * 80, steps=1)
     with pytest.raises(InputError, match="bytes is no corpus"):
         triarch.pretrain(b"bytes " * 900, steps=1)

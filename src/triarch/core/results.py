@@ -159,7 +159,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The score of an artifact on data."""
+    """The score of an artifact on data.
+
+    Attributes:
+        notes: what was inferred of the data, and cut or left out, in words.
+    """
 
     metric: Metric
     score: float
@@ -168,6 +172,7 @@ class Evaluation:
     split: str
     artifact: str
     metrics: dict[str, float]
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError, near
 from triarch.core.spec import MODALITIES, Cycle, Modality
+from triarch.data.template import Template
 
 Impute = Literal["linear", "last"]
 
@@ -43,11 +44,15 @@ class Modelled:
         context: the most tokens that a model sees.
         kind: of the tokenizer that is fitted.
         tokenizer: that of a model, in place of one to be fitted.
+        learned: the fingerprint of what that model has learned from: any other text is only scored, and all of it.
+        template: how that model writes dialogues, where it says so.
     """
 
     context: int | None = None
     kind: str | None = None
     tokenizer: Tokenizer | None = None
+    learned: str | None = None
+    template: Template | None = None
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ def co2(asked: Asked) -> Source:
 def web(asked: Asked) -> Source:
     """628 chapters of the World English Bible, 2 MB of text: Moses, Psalms, Proverbs, New Testament (public domain)."""
     how = asked.modelled
-    return from_documents("web", list(_table("web")["text"]), how.kind or "bpe", how.context, how.tokenizer)
+    texts = list(_table("web")["text"])
+    return from_documents("web", texts, how.kind or "bpe", how.context, how.tokenizer, learned=how.learned)
 
 
 def verses(asked: Asked) -> Source:

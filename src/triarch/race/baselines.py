@@ -208,7 +208,8 @@ def frame_of(dataset: Dataset) -> Frame | None:
 
 
 def suited_to(dataset: Dataset, task: Task, probabilities: bool = False) -> list[str]:
-    """The names of the methods to run on the data, quick ones first; none tells hidden tokens.
+    """The names of the methods to run on the data, quick ones first; none tells hidden tokens,
+    or answers alone.
 
     Args:
         probabilities: only those that can tell them.
@@ -216,7 +217,7 @@ def suited_to(dataset: Dataset, task: Task, probabilities: bool = False) -> list
     if dataset.source.continued is not None:
         return list(FORECASTERS)
     if dataset.source.corpus is not None:
-        return [NGRAMS.name] if task.causal else []
+        return [NGRAMS.name] if task.causal and dataset.source.corpus.template is None else []
     if dataset.source.parallel is not None:
         return [one.name for one in TRANSLATORS] if task.primary.name in ("chrF", "exact match") else []
     found = suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))

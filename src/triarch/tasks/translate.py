@@ -61,7 +61,7 @@ class Translate:
             ValueError: the backbone does not make one feature of each token.
         """
         each_token(shape)
-        return Head(shape.dim, spec.target.vocab_size)
+        return Head(shape.dim, spec.target.vocab_size, bias=spec.target.logits.bias)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of a token in nats, of logits (B T V), a tenth of each label spread over all tokens."""

@@ -67,17 +67,22 @@ class Augment(_Part):
         return dict.fromkeys(cls.model_fields, 0.0) if entries is False else entries
 
 
+Scaling = Literal["llama3", "ntk", "linear", "none"]
+
+
 class Adapt(_Part):
     """How a trained model is fine-tuned, see `training/adapt.py`.
 
     `rank` and `alpha` are of the matrices that `lora` adds; `layer_decay` is the learning rate of a stage over that of
-    the one above it in `gradual`.
+    the one above it in `gradual`; `scaling` is how rotary positions are made to reach over a longer context, see
+    `training/longer.py`.
     """
 
     method: Literal["full", "head", "gradual", "lora"] = "full"
     rank: int = Field(8, ge=1, le=1024)
     alpha: float = Field(16.0, gt=0)
     layer_decay: float = Field(0.8, gt=0, le=1)
+    scaling: Scaling = "llama3"
 
 
 class Recipe(_Part):

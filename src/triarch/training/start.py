@@ -32,13 +32,16 @@ BLOCKS = 16  # items of a batch where these are blocks of text
 CAREFUL = 0.25  # of an architecture's learning rate, for weights that are to be kept in the main
 
 
-def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Preprocessor | None = None) -> Source:
+def open_data(
+    data: Any, recipe: Recipe, report: Report = silent, model: Preprocessor | None = None, learned: str | None = None
+) -> Source:
     """Read `data` as the recipe says.
 
     Args:
         data: see `open_source`.
         model: what was fitted for the model that will take it: pictures are brought to its shape and scale, and text
             to its tokens.
+        learned: the fingerprint of what that model has learned from, where it is to be scored.
     """
     shape, white = None, None
     modelled = Modelled(recipe.context, recipe.tokenizer)
@@ -46,7 +49,9 @@ def open_data(data: Any, recipe: Recipe, report: Report = silent, model: Preproc
         channels, height, width = model.settings.shape
         shape, white = (channels, height, width), model.settings.scale
     elif model is not None and model.settings.modality == "text":
-        modelled = Modelled(model.settings.shape[0], tokenizer=model.reader)
+        modelled = Modelled(
+            model.settings.shape[0], tokenizer=model.reader, learned=learned, template=model.settings.template
+        )
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
         Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute, recipe.calendar),

@@ -135,6 +135,7 @@ def _training_step(
             "future": (spec.target.future.horizon,) if spec.target.future else (),
             "token": batch.input.shape[1:],
             "text": (spec.target.max_len,),
+            "features": (),
         }
         target = torch.zeros(rows, *steps[spec.target.kind], dtype=torch.long if whole else None)
         many = replace(like(batch, rows), target=target)

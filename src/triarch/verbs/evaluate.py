@@ -43,6 +43,11 @@ def evaluate(
 
     loaded = load(artifact)
     spec, metric = loaded.config.spec, loaded.task.primary
+    if spec.target.kind == "features":
+        raise InputError(
+            f"{artifact} has no head: it gives features, and none are right or wrong",
+            "`triarch finetune` teaches it a task",
+        )
     stored = data is None
     origin = Path(artifact) / "run" / "recipe.yaml"
     recipe = recipes.make(recipes.read(origin)) if origin.is_file() else None
@@ -65,7 +70,7 @@ def evaluate(
     elif spec.target.kind in ("token", "text"):
         asked = asked.model_copy(update={"task": loaded.task.name})
     with progress("reading") as reporter:
-        source = open_data(data, asked, reporter.update, loaded.preprocessor)
+        source = open_data(data, asked, reporter.update, loaded.preprocessor, spec.fingerprint)
     if source.modality != spec.modality:
         raise InputError(f"{source.name} holds {source.modality}, {artifact} was trained on {spec.modality}")
     if source.continued is not None:
@@ -106,6 +111,7 @@ def evaluate(
         split=split,
         artifact=str(artifact),
         metrics=metrics,
+        notes=list(dataset.source.notes),
     )
 
 

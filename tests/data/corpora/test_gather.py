@@ -9,8 +9,10 @@ import time
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from triarch.core.errors import InputError
+from triarch.data.asked import Modelled
 from triarch.data.blocks import Blocks
 from triarch.data.corpora import portion_work
 from triarch.data.corpora.gather import gather
@@ -88,6 +90,70 @@ def test_what_is_at_fault_is_left_out_and_counted(place):
     source = open_source(texts, task="language-model")
     assert source.corpus.removed == found.removed
     assert source.corpus.documents == 60
+
+
+def test_a_list_of_texts_is_cleaned_and_dealt_as_files_are(place):
+    texts = fill(place / "texts")
+    (texts / "902.txt").write_text("short")
+    (texts / "904.txt").write_text(prose(7))
+    (texts / "905.txt").write_text(prose(8).replace("ant", "owl", 1))
+    (texts / "906.txt").write_text("".join(prose(number) for number in range(1_000, 1_100)))
+    files = open_source(texts, task="language-model")
+    listed = [path.read_text() for path in sorted(texts.iterdir())]
+    memory = open_source(listed, task="language-model")
+    assert memory.fingerprint == files.fingerprint
+    assert memory.corpus.removed == files.corpus.removed
+    assert memory.corpus.documents == files.corpus.documents > 61
+    assert memory.parts.tolist() == files.parts.tolist()
+    assert [memory.inputs[row].tolist() for row in range(len(memory))] == [
+        files.inputs[row].tolist() for row in range(len(files))
+    ]
+    broken = open_source([*listed, "half a letter \ud800 and more"], task="language-model")
+    assert broken.corpus.removed["not UTF-8"] == 1
+    assert "document 64: byte 0xed is not UTF-8" in "; ".join(broken.notes)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_what_is_only_scored_is_scored_whole(place, listed):
+    texts = fill(place / "texts")
+    (texts / "904.txt").write_text(prose(7))
+    trained = gather(str(texts))
+    other = place / "other"
+    other.mkdir()
+    said = ["hi", prose(1), prose(1), prose(2).replace("ant", "owl", 1), prose(2)]
+    for number, text in enumerate(said):
+        (other / f"{number}.txt").write_text(text)
+    (other / "5.txt").write_bytes(b"gr\xf6n")
+
+    def open_as(path, learned):
+        given = [one.read_text(errors="surrogateescape") for one in sorted(path.iterdir())] if listed else path
+        modelled = Modelled(tokenizer=trained.tokenizer, learned=learned)
+        return open_source(given, task="language-model", modelled=modelled)
+
+    scored = open_as(other, trained.digest)
+    assert scored.corpus.removed == {"not UTF-8": 1}
+    assert scored.corpus.bytes == sum(len(text.encode()) for text in said)
+    assert "left out: 1 not UTF-8" in scored.notes
+    assert open_as(texts, trained.digest).fingerprint == trained.digest
+    assert open_as(texts, trained.digest).corpus.documents == 60
+    assert open_as(texts, "of something else").corpus.documents == 61
+
+
+def test_what_a_tokenizer_does_not_say_is_told(place):
+    texts = fill(place / "texts", 40)
+    words = {word: number for number, word in enumerate(["[PAD]", "[UNK]", *{one.strip() for one in WORDS[:12]}])}
+    poor = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    poor.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    poor.save(str(place / "poor.json"))
+    for given in (texts, [prose(number) for number in range(40)]):
+        source = open_source(given, task="language-model", modelled=Modelled(kind=str(place / "poor.json")))
+        unknown = sum(word not in words for number in range(40) for word in prose(number).split())
+        (told,) = [note for note in source.notes if "give back" in note]
+        assert "40 of 40 documents" in told
+        assert f"it has {unknown:,} tokens for what it does not know" in told
+    gather(str(texts)).tokenizer.save(str(place / "rich.json"))
+    rich = open_source(texts, task="language-model", modelled=Modelled(kind=str(place / "rich.json")))
+    assert not [note for note in rich.notes if "give back" in note]
 
 
 def test_one_file_is_dealt_by_stretches(place):
@@ -170,11 +236,11 @@ def test_kill_9_costs_no_finished_shard(place, small):
     child = subprocess.Popen([sys.executable, "-c", CHILD, str(texts)], env={**os.environ})
     cache = place / "cache"
     deadline = time.monotonic() + 120
-    while len(list(cache.glob("*/tokens-*/*.npy"))) < 2 and child.poll() is None and time.monotonic() < deadline:
+    while len(list(cache.glob("*/tokens-*/0*.npy"))) < 2 and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    then = {file: file.stat().st_mtime_ns for file in cache.glob("*/tokens-*/*.npy")}
+    then = {file: file.stat().st_mtime_ns for file in cache.glob("*/tokens-*/0*.npy")}
     assert len(then) >= 2
     found = gather(str(texts))
     assert {file: file.stat().st_mtime_ns for file in then} == then

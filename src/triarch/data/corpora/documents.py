@@ -34,8 +34,12 @@ KINDS: dict[str, Kind] = {
 }
 """Ending of a file's name → how it is read."""
 STRETCH = 64 << 10
+SHORTEST_STRETCH, STRETCHES = 2 << 10, 64
 LONGEST_ROW = 64 << 20
 ROWS = 256
+SERIES_HEAD = 64 << 10
+SERIES_MARKS = (b"@problemname", b"@timestamps", b"@missing", b"@univariate", b"@dimension", b"@equallength", b"@data")
+"""How the first line of the UCR/UEA archive's .ts files begins, after remarks."""
 
 
 class Piece(BaseModel):
@@ -75,6 +79,18 @@ def kind_of(path: Path) -> Kind | None:
     return next((kind for ending, kind in KINDS.items() if name.endswith(ending)), None)
 
 
+def holds_series(path: Path) -> bool:
+    """Whether a file whose name ends with .ts is of time series, and not of TypeScript."""
+    if path.suffix.lower() != ".ts":
+        return False
+    try:
+        with open(path, "rb") as file:
+            lines = [line.strip().lower() for line in file.read(SERIES_HEAD).splitlines()]
+    except OSError:  # which is told where it is read
+        return False
+    return next((line for line in lines if line and not line.startswith(b"#")), b"").startswith(SERIES_MARKS)
+
+
 def documents(piece: Piece, stretch: int = STRETCH) -> Iterator[Document]:
     """All that begin in a piece, in their order.
 
@@ -91,10 +107,20 @@ def documents(piece: Piece, stretch: int = STRETCH) -> Iterator[Document]:
             return
         rows = {"jsonl": _jsonl, "parquet": _parquet, "arrow": _arrow}[piece.kind]
         for content in rows(piece):
-            yield from _stretches(io.BytesIO(content), 0, len(content), stretch)
+            yield from parts_of(content, stretch)
     except (OSError, EOFError, pa.ArrowException) as error:
         told = " ".join(str(error).split())[:200]
         raise InputError(f"{piece.path}: cannot be read as {piece.kind}: {told}", "mend it, or take it out") from error
+
+
+def stretch_for(size: int) -> int:
+    """Bytes of a stretch in a corpus of `size` bytes."""
+    return min(STRETCH, max(SHORTEST_STRETCH, size // STRETCHES))
+
+
+def parts_of(content: bytes, stretch: int) -> Iterator[Document]:
+    """A text, whole or in stretches."""
+    yield from _stretches(io.BytesIO(content), 0, len(content), stretch)
 
 
 def _stretches(file: BinaryIO, start: int, stop: int, stretch: int) -> Iterator[Document]:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -22,20 +21,20 @@ from triarch.core.errors import InputError
 from triarch.core.files import only_one, write_json, write_text
 from triarch.core.progress import Report, silent
 from triarch.data.cache import cache_folder, stamp
-from triarch.data.corpora.dealing import Dealt, deal
+from triarch.data.corpora.dealing import Outcome, deal, keep
 from triarch.data.corpora.encoder import shard_type
 from triarch.data.corpora.fitted import KINDS, fit
 from triarch.data.corpora.minhash import HASHES
 from triarch.data.corpora.portion_crew import do_portions, usual_processes
 from triarch.data.corpora.portion_work import DEALT, END, PLACES, PLAN, RECORDS, TOKENIZER
 from triarch.data.corpora.portions import Plan, survey
-from triarch.data.corpora.records import NAMED, RECORD, each
-from triarch.data.corpora.shards import OUT, Shards
+from triarch.data.corpora.records import RECORD, Records, each
+from triarch.data.corpora.shards import Shards
 from triarch.data.known import SPLITS
 from triarch.data.tokenizer_file import read_tokenizer
 from triarch.data.tokens import BPE_SAMPLE, end_of
 
-VERSION = 1
+VERSION = 2
 SUMMARY, SIGNATURES = "removed.json", "signatures"
 SAMPLED = 32
 SHARES = (0.0, 0.3, 0.35, 0.4, 1.0)
@@ -69,15 +68,16 @@ def gather(
     tokenizer: str | Tokenizer = "bpe",
     processes: int | None = None,
     report: Report = silent,
+    learned: str | None = None,
 ) -> Gathered:
     """Read, clean, deal and tokenise what is not in the cache yet.
 
     Args:
         place: a file, a folder or an hf: set.
         column: of rows, that of the text.
-        tokenizer: `characters`, `bytes`, `bpe`, the path of a `tokenizer.json`, or a model's, for which a corpus may be
-            too small to be split.
+        tokenizer: `characters`, `bytes`, `bpe`, the path of a `tokenizer.json`, or a model's.
         processes: that work beside each other; None: as many as there are processors, at most eight.
+        learned: the digest of what that model has learned from: any other text is only scored, and all of it.
 
     Raises:
         InputError: there is no text at `place`, something in it is at fault, or the cache cannot be written.
@@ -98,8 +98,11 @@ def gather(
             do_portions(folder, RECORDS, count, _part_of(report, 0), "reading")
             report(SHARES[1], "looking for copies")
             _decide(folder, plan)
-        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        _check(summary, place, whole=isinstance(tokenizer, Tokenizer))
+        outcome = Outcome.model_validate_json((folder / SUMMARY).read_bytes())
+        dealt = np.load(folder / DEALT, allow_pickle=False)
+        if learned not in (None, outcome.digest):
+            dealt, outcome = keep(_records(folder, plan), outcome.named)
+        outcome.check(place, whole=learned is not None)
         if foreign is None:
             report(SHARES[2], f"fitting the tokenizer {tokenizer}")
             fitted = _fitted(folder, plan, str(tokenizer))
@@ -109,16 +112,17 @@ def gather(
         if end is None:
             raise InputError(f"{place}: the tokenizer has no token between documents", "train with another")
         content = fitted.to_str()
-        stage = f"tokens-{blake2b(content.encode(), digest_size=8).hexdigest()}"
+        stage = f"tokens-{blake2b(content.encode() + dealt.tobytes(), digest_size=8).hexdigest()}"
         write_text(folder / stage / TOKENIZER, content)
+        np.save(folder / stage / DEALT, dealt, allow_pickle=False)
         write_json(folder / stage / END, end)
         do_portions(folder, stage, count, _part_of(report, 3), "tokenising")
     if stamp(plan.files) != folder.name.partition("-")[2]:
         raise InputError(f"{place} was changed while it was read", "run this again")
     shards = Shards(folder / stage, len(plan.portions), shard_type(fitted))
     return Gathered(
-        plan.name, folder, fitted, end, shards, summary["removed"], summary["rule"],
-        [*plan.notes, *summary["notes"], *notes], summary["digest"],
+        plan.name, folder, fitted, end, shards, outcome.removed, outcome.rule,
+        [*plan.notes, *outcome.notes, *notes], outcome.digest,
     )  # fmt: skip
 
 
@@ -155,11 +159,17 @@ def _sweep(folder: Path) -> None:
         begun.unlink(missing_ok=True)
 
 
+def _records(folder: Path, plan: Plan) -> Records:
+    """Those of all portions."""
+    paths = [folder / RECORDS / f"{number:05}.records" for number in range(len(plan.portions))]
+    return np.concatenate([np.fromfile(path, dtype=RECORD) for path in paths])
+
+
 def _decide(folder: Path, plan: Plan) -> None:
     """Join the records of all portions, decide on each document, and let the signatures go."""
     paths = [folder / RECORDS / f"{number:05}" for number in range(len(plan.portions))]
-    parts = [np.fromfile(path.with_suffix(".records"), dtype=RECORD) for path in paths]
-    records = np.concatenate(parts)
+    records = _records(folder, plan)
+    counts = [path.with_suffix(".records").stat().st_size // RECORD.itemsize for path in paths]
     named = [name for path in paths for name in json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))]
     joined = folder / SIGNATURES
     with open(joined, "wb") as file:
@@ -168,41 +178,13 @@ def _decide(folder: Path, plan: Plan) -> None:
                 shutil.copyfileobj(one, file)
     empty = np.zeros((0, HASHES), dtype=np.uint32)
     signatures = np.memmap(joined, np.uint32, "r", shape=(len(records), HASHES)) if len(records) else empty
-    dealt = deal(records, signatures)
-    np.save(folder / DEALT, dealt.parts, allow_pickle=False)
-    np.save(folder / PLACES, np.cumsum([0, *map(len, parts)]), allow_pickle=False)
-    digest = blake2b(records["print"].tobytes() + dealt.parts.tobytes(), digest_size=16).hexdigest()
-    summary = {
-        "removed": dealt.removed, "rule": dealt.rule, "notes": _notes(dealt, named), "named": named, "digest": digest,
-        "left": [int((dealt.parts == number).sum()) for number in range(len(SPLITS))],
-    }  # fmt: skip
-    write_json(folder / SUMMARY, summary)
+    dealt, outcome = deal(records, signatures, named)
+    np.save(folder / DEALT, dealt, allow_pickle=False)
+    np.save(folder / PLACES, np.cumsum([0, *counts]), allow_pickle=False)
+    write_json(folder / SUMMARY, outcome.model_dump())
     joined.unlink()
     for path in paths:
         path.with_suffix(".signatures").unlink()
-
-
-def _check(summary: dict[str, Any], place: str, whole: bool) -> None:
-    """Check that each split has a document, or, of what is taken as a `whole`, that there is one."""
-    left = summary["left"]
-    if sum(left) == 0 or (0 in left and not whole):
-        why = "; ".join(f"{count:,} {words}" for words, count in summary["removed"].items() if count)
-        example = f" ({summary['named'][0]})" if summary["named"] else ""
-        wanted = "one at least" if whole else "each split needs one, so 3 at least"
-        raise InputError(
-            f"{place}: {sum(left)} document(s) are left{f', after {why}' if why else ''}{example}; {wanted}",
-            "give more text, in UTF-8, that does not repeat itself",
-        )
-
-
-def _notes(dealt: Dealt, named: list[str]) -> list[str]:
-    notes = [f"{int((dealt.parts != OUT).sum()):,} of {len(dealt.parts):,} documents or stretches are kept"]
-    left = [f"{count:,} {words}" for words, count in dealt.removed.items() if count]
-    if left:
-        notes.append(f"left out: {', '.join(left)}")
-    if named:
-        notes.append(f"not UTF-8: {'; '.join(named[:NAMED])}{'; …' if len(named) > NAMED else ''}")
-    return notes
 
 
 def _fitted(folder: Path, plan: Plan, kind: str) -> Tokenizer:

@@ -40,7 +40,7 @@ class Workshop:
         if not self.records:
             self.encoder = Encoder(Tokenizer.from_file(str(self.place / TOKENIZER)))
             self.end = int(json.loads((self.place / END).read_text()))
-            self.dealt = np.load(folder / DEALT, mmap_mode="r", allow_pickle=False)
+            self.dealt = np.load(self.place / DEALT, mmap_mode="r", allow_pickle=False)
             self.places = np.load(folder / PLACES, allow_pickle=False)
 
     def waiting(self) -> list[int]:

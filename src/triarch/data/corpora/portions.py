@@ -17,12 +17,22 @@ import pyarrow.parquet as pa_parquet
 from pydantic import BaseModel
 
 from triarch.core.errors import InputError, near
-from triarch.data.corpora.documents import LONGEST_ROW, STRETCH, Kind, Piece, kind_of, open_plain, to_line_end
+from triarch.data.corpora.documents import (
+    LONGEST_ROW,
+    STRETCH,
+    Kind,
+    Piece,
+    holds_series,
+    kind_of,
+    open_plain,
+    stretch_for,
+    to_line_end,
+)
 from triarch.data.known import IGNORED, PARTS, TEXT_COLUMNS, endings, some
 
 PREFIX = "hf:"
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 SMALLEST, MOST_PORTIONS = 16 << 20, 256
-SHORTEST_STRETCH, STRETCHES = 2 << 10, 64
 
 
 class Plan(BaseModel):
@@ -76,23 +86,30 @@ def survey(place: str, column: str = "") -> Plan:
                 room = most
             portions[-1].append(piece)
             room -= weight
-    stretch = min(STRETCH, max(SHORTEST_STRETCH, total // STRETCHES))
     columns = sorted({piece.column for portion in portions for piece in portion if piece.column})
     notes += [f"text: column {some([repr(one) for one in columns])}"] if columns else []
-    return Plan(name=name, portions=portions, size=total, stretch=stretch, notes=notes)
+    return Plan(name=name, portions=portions, size=total, stretch=stretch_for(total), notes=notes)
 
 
 def _files(root: Path) -> tuple[list[tuple[Path, Kind, str]], list[str]]:
     """The files, how each is read and its split; and a note on those that are none of ours."""
     if not root.is_dir():
-        kind = kind_of(root)
         if not root.exists():
             raise InputError(f"there is no corpus {str(root)!r}", "give a file or a folder of text, or an hf: set")
-        return [(root, kind or "text", "")], []
+        if holds_series(root):
+            raise _series(root)
+        if root.name.lower().endswith(TABLES):
+            raise InputError(
+                f"{root} is a table, not text",
+                "write its texts as JSON lines or Parquet; named .txt, it is read as it stands, columns and all",
+            )
+        return [(root, kind_of(root) or "text", "")], []
     found: list[Path] = []
     rest: list[Path] = []
     for path in _below(root):
-        (found if kind_of(path) else rest).append(path)
+        (found if kind_of(path) and not holds_series(path) else rest).append(path)
+    if not found and any(map(holds_series, rest)):
+        raise _series(root)
     if not found:
         what = f"holds no text: {endings(rest)}" if rest else "is empty"
         raise InputError(f"{root} {what}", "texts end with .txt, .md, .py and the like, rows with .jsonl or .parquet")
@@ -107,6 +124,12 @@ def _files(root: Path) -> tuple[list[tuple[Path, Kind, str]], list[str]]:
         files.append((path, kind, PARTS[path.relative_to(root).parts[0].lower()] if parted else ""))
     shown = some([str(path.relative_to(root)) for path in rest])
     return _train_first(files), [f"{len(rest):,} files are left out, they are no text: {shown}"] if rest else []
+
+
+def _series(root: Path) -> InputError:
+    return InputError(
+        f"{root} holds time series, not text", f"triarch choose {root}, say: language models learn from text"
+    )
 
 
 def _train_first(files: list[tuple[Path, Kind, str]]) -> list[tuple[Path, Kind, str]]:

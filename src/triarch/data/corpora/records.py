@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from triarch.core.files import write_json
 from triarch.data.corpora.documents import Document, Piece, documents
-from triarch.data.corpora.minhash import HASHES, Signer
+from triarch.data.corpora.minhash import HASHES, Signatures, Signer
 from triarch.data.known import SPLITS
 
 FINE, ENCODING, LENGTH = range(3)
@@ -37,6 +37,21 @@ def fault(content: bytes) -> int:
     return LENGTH if len(text.strip().encode()) < SHORTEST else FINE
 
 
+class Looker:
+    """Says what documents are."""
+
+    def __init__(self) -> None:
+        self._signer, self._blank = Signer(), np.zeros(HASHES, dtype=np.uint32)
+
+    def look(self, document: Document, part: str = "") -> tuple[Records, Signatures]:
+        """The record and the signature (128) of a document, to which the data assigns the split `part`, if any."""
+        content, follows = document
+        found = fault(content)
+        print_ = int.from_bytes(blake2b(content, digest_size=8).digest(), "little")
+        row = (print_, len(content), found, follows, SPLITS.index(part) if part else len(SPLITS))
+        return np.array(row, dtype=RECORD), self._blank if found else self._signer.sign(content)
+
+
 def each(pieces: Sequence[Piece], stretch: int) -> Iterator[tuple[Piece, Document]]:
     """All documents of a portion, in their order."""
     for piece in pieces:
@@ -52,18 +67,15 @@ def record(pieces: Sequence[Piece], stretch: int, place: Path) -> None:
     Raises:
         InputError: a file cannot be read.
     """
-    signer, named = Signer(), list[str]()
-    blank = np.zeros(HASHES, dtype=np.uint32)
+    looker, named = Looker(), list[str]()
     building = [place.with_suffix(f".{os.getpid()}{ending}.building") for ending in (".records", ".signatures")]
     with open(building[0], "wb") as records, open(building[1], "wb") as signatures:
-        for piece, (content, follows) in each(pieces, stretch):
-            wrong = fault(content)
-            if wrong == ENCODING and len(named) < NAMED:
-                named.append(f"{piece.path}: {_wrong(content)}")
-            part = SPLITS.index(piece.part) if piece.part else len(SPLITS)
-            print_ = int.from_bytes(blake2b(content, digest_size=8).digest(), "little")
-            records.write(np.array((print_, len(content), wrong, follows, part), dtype=RECORD).tobytes())
-            signatures.write((blank if wrong else signer.sign(content)).tobytes())
+        for piece, document in each(pieces, stretch):
+            row, signature = looker.look(document, piece.part)
+            if row["fault"] == ENCODING and len(named) < NAMED:
+                named.append(f"{piece.path}: {wrong(document.content)}")
+            records.write(row.tobytes())
+            signatures.write(signature.tobytes())
         for file in (records, signatures):
             file.flush()
             os.fsync(file.fileno())
@@ -72,7 +84,8 @@ def record(pieces: Sequence[Piece], stretch: int, place: Path) -> None:
     write_json(place.with_suffix(".json"), named)
 
 
-def _wrong(content: bytes) -> str:
+def wrong(content: bytes) -> str:
+    """What keeps it from being a text in UTF-8, in words."""
     try:
         content.decode()
     except UnicodeDecodeError as error:

@@ -1,7 +1,8 @@
 """Token ids on disk: a shard for each portion of a corpus, mapped into memory.
 
 A shard is `NNNNN.tokens`, with the token [END] first and after each document, and `NNNNN.npy`, a row a document: where
-it begins, the bytes of its text and its split. The latter appears last and says that all is there.
+it begins, the bytes of its text, its split and what its tokens do not say. The latter appears last and says that all is
+there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from triarch.data.store import offsets
 
 BATCH = 512 << 10
 OUT = 255
-DOCUMENT = np.dtype([("begin", "<u8"), ("bytes", "<u4"), ("part", "u1")])
+DOCUMENT = np.dtype([("begin", "<u8"), ("bytes", "<u4"), ("part", "u1"), ("unknown", "<u4"), ("inexact", "u1")])
 
 Tokens = NDArray[np.uint16] | NDArray[np.uint32]
 
@@ -40,15 +41,16 @@ def tokenise(
         InputError: the files are not those that were looked at.
     """
     dtype = encoder.dtype
-    rows: list[tuple[int, int, int]] = []
+    rows: list[tuple[int, int, int, int, bool]] = []
     building = place.with_suffix(f".{os.getpid()}.building")
     with open(building, "wb") as file:
         file.write(dtype.type(end).tobytes())
         begin = 0
         for batch in _batches(pieces, stretch, dealt):
-            for (content, part), ids in zip(batch, encoder.encode([content.decode() for content, _ in batch])):
+            texts = [content.decode() for content, _ in batch]
+            for (content, part), text, ids in zip(batch, texts, encoder.encode(texts)):
                 file.write(ids + dtype.type(end).tobytes())
-                rows.append((begin, len(content), part))
+                rows.append((begin, len(content), part, *encoder.lost(text, ids)))
                 begin += len(ids) // dtype.itemsize + 1
         file.flush()
         os.fsync(file.fileno())
@@ -91,6 +93,8 @@ class Shards:
         lengths: (D), the tokens of each document and the one after it.
         bytes: (D), those of its text.
         parts: (D), its split, a position in `SPLITS`.
+        unknown: (D), how many of its tokens stand for something unknown.
+        inexact: (D), whether its tokens do not say all of it.
     """
 
     def __init__(self, folder: Path, count: int, dtype: np.dtype[Any]) -> None:
@@ -104,6 +108,8 @@ class Shards:
         )
         self.bytes = np.concatenate([table["bytes"] for table in tables])
         self.parts = np.concatenate([table["part"] for table in tables])
+        self.unknown = np.concatenate([table["unknown"] for table in tables])
+        self.inexact = np.concatenate([table["inexact"] for table in tables])
 
     def __getitem__(self, span: slice) -> Tokens:
         """The tokens of a span, which lies in one shard, as a document does."""
