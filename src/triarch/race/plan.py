@@ -158,7 +158,7 @@ class Finals:
 
 def plan_finals(
     seconds: float, finalists: int, item_seconds: float, select: int, confirm: int, workers: int = 1,
-    least: float = SHORTEST_FINAL, behind: Sequence[str] = (),
+    least: float = SHORTEST_FINAL, behind: Sequence[str] = (), fewest: int = FEWEST_ITEMS,
 ) -> Finals:  # fmt: skip
     """Share out the rest of the time.
 
@@ -168,16 +168,17 @@ def plan_finals(
         select, confirm: sizes of the splits.
         workers: trainings at the same time.
         behind: those of the finalists that have one final only.
+        fewest: items of each split that are evaluated at least, where there are so many.
     """
     contenders = finalists - len(behind)
     room = workers * seconds / max(least, SHORTEST_FINAL)
     seeds = 1 + int(min(SEEDS - 1, max(0, (room - finalists) // contenders)))
     share = EVALUATING * max(seconds, 0.1)
-    items = max(FEWEST_ITEMS, int(share / (2 * seeds) / item_seconds))
+    items = max(fewest, int(share / (2 * seeds) / item_seconds))
     opened = min(confirm, items)
     closing = 2 * seeds * opened * item_seconds
     slot = (seconds - closing) / rounds(finalists + (seeds - 1) * contenders, workers)
-    looked_at = min(select, max(FEWEST_ITEMS, int(EVALUATING * max(slot, 0.1) / item_seconds)))
+    looked_at = min(select, max(fewest, int(EVALUATING * max(slot, 0.1) / item_seconds)))
     return Finals(seeds, slot, looked_at, opened, closing, list(behind))
 
 
