@@ -45,6 +45,7 @@ class Modelled:
         kind: of the tokenizer that is fitted.
         tokenizer: that of a model, in place of one to be fitted.
         learned: the fingerprint of what that model has learned from: any other text is only scored, and all of it.
+        whole_words: whether the words of hidden tokens are hidden whole.
         template: how that model writes dialogues, where it says so.
     """
 
@@ -52,6 +53,7 @@ class Modelled:
     kind: str | None = None
     tokenizer: Tokenizer | None = None
     learned: str | None = None
+    whole_words: bool = False
     template: Template | None = None
 
 

@@ -32,6 +32,7 @@ from triarch.data.store import Chosen, Ragged, Texts
 from triarch.data.table import Table, enough, tabulate
 from triarch.data.tokens import MASK, encode_all, fit_tokenizer, special, suited, token_type
 from triarch.data.windows import Windows
+from triarch.data.words import words
 
 
 @dataclass(frozen=True)
@@ -268,7 +269,8 @@ def prepare(
 def _target(source: Source, train: NDArray[np.int64], tokenizer: Tokenizer | None) -> Target:
     if source.corpus is not None:
         assert tokenizer is not None
-        return Target("token", special=special(tokenizer), mask=tokenizer.token_to_id(MASK))
+        made = words(tokenizer, source.name) if source.corpus.whole_words else ""
+        return Target("token", special=special(tokenizer), mask=tokenizer.token_to_id(MASK), words=made)
     if source.continued is not None:
         return Target("future", future=source.continued.future)
     counts = np.bincount(source.labels[train], minlength=len(source.class_names))
