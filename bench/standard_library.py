@@ -123,10 +123,11 @@ def main() -> None:
     if "models" not in result:
         dataset = corpus(options.data)
         assert dataset.source.corpus is not None
-        result |= {"notes": list(dataset.source.notes), "models": peers(dataset)}
+        notes = [note for note in dataset.source.notes if str(options.data) not in note]
+        result |= {"notes": notes, "models": peers(dataset)}
         write_json(options.out, result)
     done = {(one["model"], one.get("cpu_minutes")) for one in result["models"]}
-    for name in options.models.split(","):
+    for name in filter(None, options.models.split(",")):
         if (MODELS[name][0], options.cpu_minutes) not in done:
             folder = options.runs / f"{name}-{options.cpu_minutes:g}"
             result["models"].append(run(name, options.data, options.cpu_minutes, folder))

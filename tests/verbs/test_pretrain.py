@@ -97,6 +97,20 @@ def test_bad_texts(tmp_path: Path) -> None:
         triarch.pretrain(tmp_path / "short.txt", steps=1)
 
 
+def test_whole_words(texts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    given = {"objective": "masked", "model": "encoder/nano", "steps": 2, "context": 32}
+    triarch.pretrain(texts, **given, set=["whole_words=true"], out=out)
+    words = triarch.load(out).config.spec.target.words
+    assert len(words) == triarch.load(out).config.spec.vocab_size
+    assert set(words) > {"0", "3"}
+    assert triarch.load(out).task.joins is not None
+    assert triarch.evaluate(out).score > 0
+    for changed, said in (({"tokenizer": "bytes"}, "no words"), ({"objective": "causal"}, "whole_words")):
+        with pytest.raises(InputError, match=said):
+            triarch.pretrain(texts, **{**given, "model": "decoder/nano", **changed}, set={"whole_words": True})
+
+
 SERIES = "#remark\n@problemName Gestures\n@data\n" + "0.1,0.2,0.3:wave\n" * 40
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 Modality = Literal["image", "text", "series"]
 MODALITIES: tuple[Modality, ...] = ("image", "text", "series")
 Cycle = Literal["day", "week", "year"]
+GOES_ON, IS_OPEN = 1, 2
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class Target:
         future: how a series is continued.
         special: the tokens that stand for no text.
         mask: of these the one that hides another.
+        words: where words are hidden whole, a digit for each token (V): `GOES_ON` where it may go on with a word, plus
+            `IS_OPEN` where one may go on after it; else empty.
         logits: how a model scores them.
         vocab_size: V of answers that are texts.
         max_len: T of the longest of them, with its [END], or where they are cut.
@@ -92,6 +95,7 @@ class Target:
     future: Future | None = None
     special: tuple[int, ...] = ()
     mask: int | None = None
+    words: str = field(default="", repr=False)
     logits: Logits = Logits()
     vocab_size: int = 0
     max_len: int = 0

@@ -44,15 +44,17 @@ class Modelled:
         context: the most tokens that a model sees.
         kind: of the tokenizer that is fitted.
         tokenizer: that of a model, in place of one to be fitted.
-        template: how that model writes dialogues, where it says so.
         learned: the fingerprint of what that model has learned from: any other text is only scored, and all of it.
+        whole_words: whether the words of hidden tokens are hidden whole.
+        template: how that model writes dialogues, where it says so.
     """
 
     context: int | None = None
     kind: str | None = None
     tokenizer: Tokenizer | None = None
-    template: Template | None = None
     learned: str | None = None
+    whole_words: bool = False
+    template: Template | None = None
 
 
 @dataclass(frozen=True)

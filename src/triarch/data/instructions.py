@@ -22,13 +22,14 @@ from triarch.data.asked import Asked
 from triarch.data.blocks import Dialogues
 from triarch.data.chat import Chat, Example
 from triarch.data.corpora.corpus import CONTEXT
+from triarch.data.corpora.dealing import in_order
 from triarch.data.corpora.fitted import fit
 from triarch.data.dialogues import answered, columns_of, dialogues
 from triarch.data.source import Corpus, Source
 from triarch.data.split import SPLITS
 from triarch.data.template import ASSISTANT, PLAIN, Dialogue, Template, plain
 
-FEWEST, HELD_OUT = 3, 0.1
+FEWEST = 3
 
 
 def holds_answers(data: Any, asked: Asked) -> bool:
@@ -60,7 +61,7 @@ def read_instructions(data: Any, asked: Asked, report: Report) -> Source:
     kept = read if scored else [first[key] for key in dict.fromkeys(keys)]
     if len(kept) < FEWEST and how.tokenizer is None:
         raise InputError(
-            f"{where}: {len(kept)} different dialogue(s); each split needs one, so 3 at least", "give more"
+            f"{where}: {len(kept)} different dialogue(s); each split needs one, so {FEWEST} at least", "give more"
         )
     dealt = _dealt([dialogue for _, dialogue in kept])
     tokenizer = how.tokenizer or fit(how.kind or "bpe", _texts([dialogue for _, dialogue in kept], dealt))
@@ -89,26 +90,17 @@ def _source(
         units[parts == part] = sizes[parts == part].mean(dtype=np.float64)
     told = _told(taken, removed, chat.template, context)
     inputs = Dialogues([one.ids for one in taken], [one.sought for one in taken], context)
-    corpus = Corpus(tokenizer, context, len(taken), int(sizes.sum()), units, removed, chat.template, told)
+    corpus = Corpus(tokenizer, context, len(taken), int(sizes.sum()), units, removed, template=chat.template, told=told)
     return Source(name, "text", inputs, sizes, (), parts=parts, notes=list(told), digest=digest, corpus=corpus)
 
 
 def _dealt(read: Sequence[Dialogue]) -> NDArray[np.str_]:
-    """The split of each dialogue, in the order of the hash of what comes before its first answer: a tenth of the bytes
-    to confirm, one to select, and one dialogue at least to each.
-    """
+    """The split of each dialogue, in the order of the hash of what comes before its first answer."""
     asked = [json.dumps(_before_answer(dialogue), ensure_ascii=False) for dialogue in read]
     prints = [int.from_bytes(blake2b(one.encode(), digest_size=8).digest(), "little") for one in asked]
-    _, group = np.unique(np.array(prints, dtype=np.uint64), return_inverse=True)
+    different, group = np.unique(np.array(prints, dtype=np.uint64), return_inverse=True)
     weights = np.bincount(group, [sum(len(one["content"].encode()) for one in dialogue) for dialogue in read])
-    before = (np.cumsum(weights) - weights) / weights.sum()
-    parts = np.where(before < HELD_OUT, "confirm", np.where(before < 2 * HELD_OUT, "select", "train"))
-    if len(parts) >= FEWEST:
-        parts[-1] = "train"
-        if "select" not in parts:
-            parts[1] = "select"
-    dealt: NDArray[np.str_] = parts[group]
-    return dealt
+    return np.array(SPLITS)[in_order(different, weights)[group]]
 
 
 def _before_answer(dialogue: Dialogue) -> Dialogue:

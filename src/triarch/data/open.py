@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ Reader = Callable[[Path, Asked, Report], Source]
 
 LANGUAGE = ("language-model", "masked-model")
 """The tasks for which data is raw text, without labels."""
+MASKED = "masked-model"
+"""That of these for which tokens are hidden."""
 TRANSLATE = "translate"
 """The task for which a column of texts is the target."""
 
@@ -88,13 +91,15 @@ def open_source(
     if isinstance(data, Source):
         return data
     asked = Asked(names(input), target, group, image_size, image_shape, image_white, task, continued, modelled)
+    if modelled.whole_words and task != MASKED:
+        raise InputError("whole_words: only where tokens are hidden are words", "--objective masked, or leave it out")
     if str(data) in CORPORA and task in (None, *LANGUAGE):
         asked.refuse(f"{data} is built in: it", "inputs", "target", "group", "image_size")
-        return CORPORA[str(data)](asked)
+        return _hidden(CORPORA[str(data)](asked), asked)
     if task in LANGUAGE and holds_answers(data, asked):
         return read_instructions(data, asked, report)
     if task in LANGUAGE:
-        return read_corpus(data, asked, report)
+        return _hidden(read_corpus(data, asked, report), asked)
     if task == TRANSLATE and not (isinstance(data, str) and data in BUILT_IN):
         return read_parallel(data, asked, report)
     if isinstance(data, pd.DataFrame):
@@ -144,6 +149,12 @@ def unlabelled(data: Any) -> bool:
         return True
     folders, files = listing(path) if os.path.isdir(path) else ([], [])
     return not folders and any(map(kind_of, files))
+
+
+def _hidden(source: Source, asked: Asked) -> Source:
+    """The source, which knows how its tokens are to be hidden."""
+    assert source.corpus is not None
+    return replace(source, corpus=replace(source.corpus, whole_words=asked.modelled.whole_words))
 
 
 def _continued(source: Source, asked: Asked) -> Source:

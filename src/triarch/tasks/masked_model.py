@@ -1,7 +1,9 @@
 """Masked language modelling: which tokens were hidden in a text, seen from both sides (Devlin et al. 2019, arXiv
 1810.04805).
 
-Of the tokens 15% are sought; of these 80% are shown as [MASK], 10% as some other token and 10% as they are.
+Of the tokens 15% are sought; of these 80% are shown as [MASK], 10% as some other token and 10% as they are. With whole
+words (Cui et al. 2019, arXiv 1906.08101) they are drawn word by word, and one draw decides how a word is shown; what
+would make more than 15% is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from torch.nn import functional as F
 
 from triarch.core.errors import InputError
 from triarch.core.results import Metric
-from triarch.core.spec import Spec
+from triarch.core.spec import GOES_ON, IS_OPEN, Spec
 from triarch.core.types import NOTHING, Batch, Features, FeatureShape
 from triarch.layers.vocabulary import Vocabulary
 from triarch.tasks.language_model import each_token, mean
@@ -58,6 +60,7 @@ class MaskedModel:
 
     def __init__(self, spec: Spec | None = None) -> None:
         self.vocab_size, self.mask, self.ordinary = 0, 0, torch.empty(0, dtype=torch.bool)
+        self.joins: tuple[Tensor, Tensor] | None = None
         if spec is not None:
             if spec.target.mask is None:
                 raise InputError(
@@ -66,6 +69,9 @@ class MaskedModel:
             self.vocab_size, self.mask = spec.vocab_size, spec.target.mask
             self.ordinary = torch.ones(spec.vocab_size, dtype=torch.bool)
             self.ordinary[list(spec.target.special)] = False
+            if spec.target.words:
+                kinds = torch.tensor([int(kind) for kind in spec.target.words])
+                self.joins = kinds.bitwise_and(GOES_ON).bool(), kinds.bitwise_and(IS_OPEN).bool()
         self.scores: tuple[Metric, ...] = (Metric("loss", "min"), Metric("accuracy", "max"))
         self.primary = self.scores[0]
 
@@ -86,11 +92,22 @@ class MaskedModel:
         other = others[torch.randint(len(others), ids.shape, generator=generator)]
         free = self.ordinary[ids]
         free = free if mask is None else free & mask
-        sought = free & _least(draw[0].masked_fill(~free, 2.0))
-        shown = torch.where(draw[1] < HIDDEN, self.mask, ids)
-        shown = torch.where((draw[1] >= HIDDEN) & (draw[1] < HIDDEN + SWAPPED), other, shown)
+        first = self._first(ids, free)
+        sought = _drawn(draw[0].gather(1, first), first, free)
+        how = draw[1].gather(1, first)
+        shown = torch.where(how < HIDDEN, self.mask, ids)
+        shown = torch.where((how >= HIDDEN) & (how < HIDDEN + SWAPPED), other, shown)
         hidden = ids.masked_fill(~sought, NOTHING)
         return replace(batch, input=torch.where(sought, shown, ids), mask=mask, target=hidden)
+
+    def _first(self, ids: Tensor, free: Tensor) -> Tensor:
+        """Where the word of each token begins (B T), of those that are `free`; without whole words, where it stands."""
+        places = torch.arange(ids.shape[1]).expand_as(ids)
+        if self.joins is None:
+            return places
+        goes_on, is_open = self.joins
+        joined = free[:, 1:] & free[:, :-1] & goes_on[ids[:, 1:]] & is_open[ids[:, :-1]]
+        return places.masked_fill(F.pad(joined, (1, 0)), 0).cummax(dim=1).values
 
     def head(self, shape: FeatureShape, spec: Spec) -> nn.Module:
         """The vocabulary, at every step.
@@ -125,8 +142,17 @@ def most(steps: int) -> int:
     return max(1, math.ceil(steps * SOUGHT))
 
 
-def _least(draw: Tensor) -> Tensor:
-    """The 15% of each row's steps with the least numbers, one at least; those above 1 do not count."""
-    free = draw.le(1).sum(dim=1, keepdim=True)
-    count = (free * SOUGHT).round().clamp(min=1)
-    return draw.argsort(dim=1).argsort(dim=1) < count
+def _drawn(draw: Tensor, first: Tensor, free: Tensor) -> Tensor:
+    """Which tokens are sought (B T): words with the least numbers, up to 15% of their row, or of the first a part.
+
+    Args:
+        draw: (B T), the number of each token's word.
+        first: (B T), where that begins.
+        free: (B T), the tokens that count.
+    """
+    count = (free.sum(dim=1, keepdim=True) * SOUGHT).round().clamp(min=1)
+    rank = draw.masked_fill(~free, 2.0).argsort(dim=1, stable=True).argsort(dim=1)
+    size = torch.zeros_like(first).scatter_add(1, first, free.long()).gather(1, first)
+    within = torch.arange(first.shape[1]) - first
+    before = rank - within
+    return free & ((before + size <= count) | ((before == 0) & (within < count)))

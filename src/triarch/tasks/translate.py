@@ -75,7 +75,9 @@ class Translate:
         and its bits by the bytes of an answer.
         """
         assert batch.target is not None
-        each = F.cross_entropy(output.transpose(1, 2), batch.target, ignore_index=NOTHING, reduction="none")
+        each = F.cross_entropy(
+            output.flatten(0, 1), batch.target.flatten(), ignore_index=NOTHING, reduction="none"
+        ).view_as(batch.target)
         nats, count = each.sum(dim=1), batch.target.ne(NOTHING).sum(dim=1)
         values = {**self.judge(self.decode(output, batch), batch), "loss": nats / count.clamp(min=1)}
         if batch.unit is not None:
@@ -84,8 +86,13 @@ class Translate:
 
     def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
         """chrF of answers, tokens (B T), and whether they are right to the letter."""
+        return self.compare(self.texts(answers), batch)
+
+    @staticmethod
+    def compare(answers: Sequence[str], batch: Batch) -> dict[str, Tensor]:
+        """As `judge`, of texts."""
         assert batch.references is not None
-        pairs = list(zip(self.texts(answers), batch.references))
+        pairs = list(zip(answers, batch.references))
         return {
             "chrF": torch.tensor([chrf(*pair) for pair in pairs]),
             "exact match": torch.tensor([float(written == reference) for written, reference in pairs]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -44,14 +45,15 @@ def open_data(
         learned: the fingerprint of what that model has learned from, where it is to be scored.
     """
     shape, white = None, None
-    modelled = Modelled(recipe.context, recipe.tokenizer)
+    modelled = Modelled(recipe.context, recipe.tokenizer, whole_words=recipe.whole_words)
     if model is not None and model.settings.modality == "image":
         channels, height, width = model.settings.shape
         shape, white = (channels, height, width), model.settings.scale
     elif model is not None and model.settings.modality == "text":
-        modelled = Modelled(
-            model.settings.shape[0], tokenizer=model.reader, template=model.settings.template, learned=learned
-        )
+        modelled = replace(
+            modelled, context=model.settings.shape[0], tokenizer=model.reader, learned=learned,
+            template=model.settings.template,
+        )  # fmt: skip
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
         Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute, recipe.calendar),

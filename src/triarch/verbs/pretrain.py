@@ -31,7 +31,8 @@ def pretrain(
     Args:
         data: a file of text, JSON lines or Parquet, a folder of such with all below it, an hf: set, or web, which is
             built in; in Python also a list of texts.
-        objective: causal: tell the next token of each; masked: tell hidden ones from both sides.
+        objective: causal: tell the next token of each; masked: tell hidden ones from both sides, of whole words with
+            --set whole_words=true.
         model: architecture/size, for example mingru/micro.
         steps: stop after this many steps.
         epochs: stop after this many passes over the training split; 1 where no limit is given.

@@ -76,8 +76,9 @@ def train(
     from triarch.ship.open import load
     from triarch.training.adapt import adapter, merge, trained_params
     from triarch.training.evaluate import evaluate
+    from triarch.training.inputs_first import learn_inputs
     from triarch.training.recipe import to_yaml
-    from triarch.training.session import Session
+    from triarch.training.session import CHECKPOINT, Session
     from triarch.training.start import finished, resolve, start, useful_threads
 
     given = {
@@ -98,7 +99,10 @@ def train(
         if "threads" not in asked.model_fields_set:
             asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
     with computing(asked.threads, asked.seed, flush_denormals=True):
-        trainer = start(asked, dataset, learned, None if base is None else base.weights())
+        weights = None if base is None else base.weights()
+        if asked.inputs_first is not None and not (resume and (resume / "run" / CHECKPOINT).exists()):
+            weights = learn_inputs(asked, dataset, asked.inputs_first).weights
+        trainer = start(asked, dataset, learned, weights)
         corpus = dataset.source.corpus
         trainer.notes = [*filter(None, [longer]), *trainer.notes, *(corpus.told if corpus else ())]
         changing = None if base is None else trained_params(trainer.model)

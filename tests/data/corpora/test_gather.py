@@ -55,6 +55,7 @@ def test_tokens_say_what_the_documents_say(place, small, tokenizer):
     assert texts_of(found) == [prose(number) for number in range(60)]
     assert found.shards.bytes.tolist() == [len(prose(number).encode()) for number in range(60)]
     assert found.tokenizer.token_to_id(END) == found.end
+    assert not found.shards.inexact.any()
     for part in range(3):
         assert (found.shards.parts == part).any()
     assert (found.shards.parts == SPLITS.index("train")).mean() > 0.6
