@@ -11,7 +11,6 @@ the decoder of that size; the bytes are those of its state.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,20 +18,7 @@ import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from sides import (
-    RESULTS,
-    Entry,
-    Side,
-    against,
-    command_line,
-    each_in_its_own_process,
-    load,
-    middle,
-    rounds,
-    save,
-    show,
-    summary,
-)
+from sides import RESULTS, Entry, Side, against, compare, load, middle, rounds, show, summary
 from triarch.core.machine import computing
 from triarch.core.spec import Spec, Target
 from triarch.generation.network import Network
@@ -203,14 +189,7 @@ def report() -> None:
 
 
 def main() -> None:
-    options = command_line(__doc__, (*BARS, *RECURRENT, "decoder"), seconds=0.5)
-    if len(options.only) > 1:
-        each_in_its_own_process(Path(__file__), options)
-    else:
-        name = options.only[0]
-        for entry in measure(name, options.threads, options.rounds, options.seconds):
-            save(RESULT, name, entry)
-            print(f"{name}: round {len(entry['rounds'])} of {options.rounds}", file=sys.stderr, flush=True)
+    compare(__doc__, Path(__file__), RESULT, (*BARS, *RECURRENT, "decoder"), 0.5, measure)
     report()
 
 

@@ -11,7 +11,6 @@ logits at once, or batches padded to their longest. The same weights; losses are
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,20 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from peers import AS_GPT2, GPT2, PEERS, hand_over
-from sides import (
-    RESULTS,
-    Entry,
-    Side,
-    against,
-    command_line,
-    each_in_its_own_process,
-    load,
-    middle,
-    rounds,
-    save,
-    show,
-    summary,
-)
+from sides import RESULTS, Entry, Side, against, compare, load, middle, rounds, show, summary
 from train import LEARNING_RATE, macs_of, products
 from triarch.core.machine import computing
 from triarch.core.spec import Spec, Target
@@ -304,15 +290,7 @@ def report() -> None:
 
 
 def main() -> None:
-    options = command_line(__doc__, list(COMPARISONS), seconds=3.0)
-    if len(options.only) > 1:
-        each_in_its_own_process(Path(__file__), options)
-    else:
-        (name,) = options.only
-        for entry in measure(name, options.threads, options.rounds, options.seconds):
-            save(RESULT, name, entry)
-            note = f"{name}: round {len(entry['rounds'])} of {options.rounds}, ratio {entry['ratio']:.2f}"
-            print(note, file=sys.stderr, flush=True)
+    compare(__doc__, Path(__file__), RESULT, list(COMPARISONS), 3.0, measure)
     report()
 
 

@@ -30,6 +30,7 @@ WARM_UP = 2
 
 Side = Callable[[], object]
 Entry = dict[str, Any]
+Measure = Callable[[str, int, int, float], Iterator[Entry]]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,25 @@ def each_in_its_own_process(script: Path, options: argparse.Namespace) -> None:
         done = subprocess.run([sys.executable, str(script), *shared, "--only", name], stdout=subprocess.DEVNULL)
         if done.returncode:
             print(f"{name}: failed", file=sys.stderr, flush=True)
+
+
+def compare(
+    about: str | None, script: Path, result: Path, names: Sequence[str], seconds: float, measure: Measure
+) -> None:
+    """The command: one comparison in this process, saved after each round, or several in one process each.
+
+    Args:
+        measure: of a name, threads, rounds and seconds, what is known after each round.
+    """
+    options = command_line(about, names, seconds)
+    if len(options.only) > 1:
+        each_in_its_own_process(script, options)
+        return
+    (name,) = options.only
+    for entry in measure(name, options.threads, options.rounds, options.seconds):
+        save(result, name, entry)
+        note = f"{name}: round {len(entry['rounds'])} of {options.rounds}, ratio {entry['ratio']:.2f}"
+        print(note, file=sys.stderr, flush=True)
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

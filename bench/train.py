@@ -12,7 +12,6 @@ processor could do: 3 x 2 floating-point operations for each multiply–add of t
 from __future__ import annotations
 
 import copy
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,20 +25,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from peers import PEERS, difference, pair
-from sides import (
-    RESULTS,
-    Entry,
-    Side,
-    against,
-    command_line,
-    each_in_its_own_process,
-    load,
-    middle,
-    rounds,
-    save,
-    show,
-    summary,
-)
+from sides import RESULTS, Entry, Side, against, compare, load, middle, rounds, show, summary
 from triarch.core.machine import computing
 from triarch.core.spec import Spec, Target
 from triarch.core.types import Batch
@@ -254,15 +240,7 @@ def report() -> None:
 
 
 def main() -> None:
-    options = command_line(__doc__, list(COMPARISONS), seconds=3.0)
-    if len(options.only) > 1:
-        each_in_its_own_process(Path(__file__), options)
-    else:
-        (name,) = options.only
-        for entry in measure(name, options.threads, options.rounds, options.seconds):
-            save(RESULT, name, entry)
-            note = f"{name}: round {len(entry['rounds'])} of {options.rounds}, ratio {entry['ratio']:.2f}"
-            print(note, file=sys.stderr, flush=True)
+    compare(__doc__, Path(__file__), RESULT, list(COMPARISONS), 3.0, measure)
     report()
 
 

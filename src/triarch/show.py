@@ -122,5 +122,6 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        return " ".join(_text(part) for part in value)
+        parts = [_text(part) for part in value]
+        return ("; " if any(" " in part for part in parts) else " ").join(parts)
     return str(value)

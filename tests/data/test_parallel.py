@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+import triarch
 from made.spelled import opened, pairs
 from triarch.core.errors import InputError
 from triarch.core.types import NOTHING
@@ -104,17 +105,47 @@ def test_few_words():
     assert not few_words(["A B"])
 
 
-def test_batches_have_about_as_many_steps():
+@pytest.fixture(scope="module")
+def unequal():
+    """Texts of 1 to 60 characters, and answers of as many or a few more or less."""
     random = np.random.default_rng(0)
-    texts = ["".join(random.choice(list("abcdef"), size)) for size in random.integers(1, 60, 3_000)]
-    dataset = prepare(open_source((texts, texts), task="translate"))
-    stream = Stream(dataset, 16, 0)
-    epoch = [stream[number] for number in range(stream.per_epoch)]
-    seen = torch.cat([batch.items for batch in epoch])
-    assert len(seen) == len(set(seen.tolist())) == 16 * stream.per_epoch
-    steps = [batch.input.numel() + batch.target.numel() for batch in epoch]
-    assert np.quantile(steps, 0.95) < 1.25 * np.median(steps)  # the last bucket has few batches
-    assert max(map(len, epoch)) > 2 * min(map(len, epoch))
-    real = sum(int(batch.target.ne(NOTHING).sum()) for batch in epoch)
-    assert real > 0.85 * sum(batch.target.numel() for batch in epoch)
-    assert torch.equal(stream[3].input, Stream(dataset, 16, 0)[3].input)
+    sizes = random.integers(1, 60, 3_000)
+    texts, answers = (
+        ["".join(random.choice(list("abcdef"), max(1, size + change))) for size, change in zip(sizes, changes)]
+        for changes in (np.zeros(3_000, int), random.integers(-9, 9, 3_000))
+    )
+    return prepare(open_source((texts, answers), task="translate"))
+
+
+def test_no_batch_has_more_steps_than_its_bound(unequal):
+    for options in ({"batch_size": 16}, {"batch_size": 64, "batch_tokens": 900}):
+        stream = Stream(unequal, seed=0, **options)
+        most = options.get("batch_tokens") or 16 * unequal.sides[unequal.rows("train")].sum(1).mean() + 1
+        epochs = [[stream[epoch * stream.per_epoch + number] for number in range(stream.per_epoch)] for epoch in (0, 1)]
+        for epoch in epochs:
+            seen = torch.cat([batch.items for batch in epoch])
+            assert sorted(seen.tolist()) == unequal.rows("train").tolist()
+            assert max(batch.input.numel() + batch.target[:, 1:].numel() for batch in epoch) <= most
+            assert max(map(len, epoch)) > 4 * np.median([len(batch) for batch in epoch])
+            assert min(batch.input.numel() + batch.target[:, 1:].numel() for batch in epoch) > 0.4 * most
+            real = int(unequal.sides[unequal.rows("train")].sum())
+            steps = sum(batch.input.numel() + batch.target[:, 1:].numel() for batch in epoch)
+            assert real > 0.85 * steps
+            assert steps > 0.85 * most * len(epoch)
+        again = Stream(unequal, seed=0, **options)
+        assert torch.equal(again[stream.per_epoch + 3].items, epochs[1][3].items)
+        sets = [{tuple(sorted(batch.items.tolist())) for batch in epoch} for epoch in epochs]
+        assert len(sets[0] & sets[1]) < 0.1 * stream.per_epoch
+
+
+def test_what_is_longer_than_the_bound_stands_alone(unequal):
+    for most in (30, 1):
+        stream = Stream(unequal, 16, 0, batch_tokens=most)
+        for number in range(stream.per_epoch):
+            batch = stream[number]
+            assert len(batch) == 1 or batch.input.numel() + batch.target[:, 1:].numel() <= most
+
+
+def test_only_pairs_have_a_bound_of_tokens(place):
+    with pytest.raises(InputError, match="batch_tokens"):
+        triarch.train("digits", model="plain/nano", steps=1, set={"batch_tokens": 100}, out=place / "out")

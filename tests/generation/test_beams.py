@@ -5,7 +5,8 @@ from itertools import product
 import pytest
 import torch
 
-from generation.networks import logits_of, network, prompts
+from generation.networks import CAUSAL, logits_of, network, prompts
+from triarch.generation.beams import _placed
 from triarch.generation.settings import Settings
 from triarch.generation.stream import generate
 
@@ -81,3 +82,25 @@ def test_a_prompt_is_searched_as_if_alone():
         alone = generate(made, [prompt], settings)[0]
         assert alone.tokens == text.tokens
         assert alone.logprobs == pytest.approx(text.logprobs, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_each_beam_goes_on_from_its_own_state(name):
+    """What the best text is said to cost, it costs in one pass: no beam took over the state of another."""
+    made, given = network(name, spread=2.0), prompts([2, 5])
+    settings = Settings(max_tokens=9, beams=3, end=(2,), logprobs=True)
+    for prompt, text in zip(given, generate(made, given, settings)):
+        tokens = [*text.tokens, 2] if text.reason == "end" else text.tokens
+        known = logits_of(made, prompt + tokens).log_softmax(-1)
+        costs = [float(known[len(prompt) - 1 + place, token]) for place, token in enumerate(tokens)]
+        assert text.logprobs == pytest.approx(costs, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("parents", "order"), [([0, 1, 2], [0, 1, 2]), ([2, 0, 0], [1, 2, 0]), ([1, 1, 1], [1, 0, 2]), ([0, 0], [0, 1])]
+)
+def test_beams_stay_where_their_parents_were(parents, order):
+    assert _placed(parents) == order
+    placed = [parents[number] for number in order]
+    moved = {place for place, parent in enumerate(placed) if parent != place}
+    assert not moved & set(parents)  # what is copied from is not written over

@@ -134,5 +134,5 @@ def test_more_than_there_are_places_for_is_told():
 
     made = replace(network(settings={"position": "learned"}), longest=64)
     with pytest.raises(InputError, match="64"):
-        generate(made, prompts([40]), Settings(max_tokens=25))
-    assert len(generate(made, prompts([40]), Settings(max_tokens=24))[0].tokens) == 24
+        generate(made, prompts([40]), Settings(max_tokens=26))
+    assert len(generate(made, prompts([40]), Settings(max_tokens=25))[0].tokens) == 25

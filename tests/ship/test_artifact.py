@@ -184,6 +184,29 @@ def test_a_damaged_artifact_is_refused_by_name(copy, file, content):
         triarch.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"spec": {}}, "field 'spec.name': Field required"),
+        ({"format": "one"}, "field 'format': Input should be a valid integer"),
+        ({"size": "huge"}, "has no size 'huge'"),
+        ({"settings": {"channels": "wide"}}, "setting channels"),
+        ({"format": 99}, "newer than this triarch"),
+    ],
+)
+def test_a_config_that_was_changed_is_told_by_its_field(copy, change, told):
+    folder = copy("digits")
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(InputError) as fault:
+        triarch.load(folder)
+    what, remedy = str(fault.value).splitlines()
+    assert what.startswith(f"{path}: ")
+    assert told in what
+    assert "pydantic" not in what
+    assert remedy
+
+
 def test_a_broken_tokenizer_is_refused(copy):
     folder = copy("languages")
     (folder / "tokenizer.json").write_text('{"version": ')

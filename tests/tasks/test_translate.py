@@ -12,6 +12,7 @@ from made.spelled import opened, pairs
 from triarch.core.errors import InputError
 from triarch.core.types import NOTHING
 from triarch.data.dataset import prepare
+from triarch.generation.settings import Settings
 from triarch.model import build
 from triarch.tasks.classify import Classify
 from triarch.tasks.translate import Translate
@@ -32,18 +33,50 @@ def made(dataset, model, **settings):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_what_is_written_is_the_likeliest_in_the_whole_pass(dataset, model):
-    """Token by token, with rows left out as they end; given what was written, each step's likeliest token is it."""
+    """Token by token, with rows left out as they end; given what was written, each step's likeliest token is it, of
+    those that stand for text."""
     network, task = made(dataset, model), Translate(dataset.spec)
     batch = task.prepare(dataset.batch(dataset.rows("select")[:24]))
     with torch.no_grad():
         written = network.write(batch)
         told = network(replace(batch, given=None, target=None))
+    told[..., [token for token in dataset.spec.target.special if token != dataset.spec.target.end]] = float("-inf")
     assert torch.equal(task.decode(told, batch), written)
     for row in range(3):  # alone, as in company
         alone = dataset.batch(batch.items[row : row + 1].numpy())
         single = network.write(alone)[0]
         assert torch.equal(single, written[row, : len(single)])
         assert not written[row, len(single) :].any()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_search_finds_what_is_more_probable(dataset, model):
+    """Alone as in company; the source is read once."""
+    network, task = made(dataset, model), Translate(dataset.spec)
+    batch = task.prepare(dataset.batch(dataset.rows("select")[:12]))
+    read = []
+    network.source.register_forward_hook(lambda *_: read.append("source"))
+    network.backbone.read = lambda context, read_it=network.backbone.read: read.append("context") or read_it(context)
+    how = Settings(task.target.max_len, temperature=0, length_penalty=0)
+    texts = [network.write(batch, replace(how, beams=beams)) for beams in (1, 4)]
+    assert read == ["source", "context"] * 2
+    greedy, searched = (total(network, batch, text) for text in texts)
+    assert (searched >= greedy - 1e-4).float().mean() > 0.9
+    assert (searched > greedy + 1e-4).any() or model == "lstm+decoder"  # which, untrained, repeats itself surely
+    for row in range(3):
+        alone = network.write(dataset.batch(batch.items[row : row + 1].numpy()), replace(how, beams=4))[0]
+        assert torch.equal(alone, texts[1][row, : len(alone)])
+
+
+@torch.no_grad()
+def total(network, batch, written):
+    """The log-probability of each answer (B) of those that stand for text."""
+    target = network.target
+    given = torch.cat((torch.full_like(written[:, :1], target.end), written[:, :-1]), dim=1)
+    told = network(replace(batch, given=given))
+    told[..., list(network.settings().banned)] = float("-inf")
+    each = told.log_softmax(-1).gather(2, written[..., None])[..., 0]
+    return each.masked_fill(written == 0, 0).sum(dim=1)
 
 
 @pytest.mark.parametrize(

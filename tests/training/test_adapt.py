@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -160,6 +161,21 @@ def test_a_list_of_texts_is_learned_as_the_models_own_was(base, tmp_path):
     texts = [" ".join(np.random.default_rng(number).choice(["ant", "bee", "dog"], 30)) for number in range(90)]
     done = triarch.finetune(base, texts, steps=2, out=tmp_path / "out")
     assert done.metric.name == "loss"
+
+
+@pytest.mark.parametrize("form", ["folder", "file", "lines"])
+def test_text_without_labels_is_learned_as_the_models_own_was(form, base, tmp_path):
+    texts = [" ".join(map(str, np.random.default_rng(number).integers(1_000_000, size=30))) for number in range(90)]
+    data = tmp_path / {"folder": "texts", "file": "a.py", "lines": "a.jsonl"}[form]
+    if form == "folder":
+        data.mkdir()
+        for number, text in enumerate(texts):
+            (data / f"{number}.txt").write_text(text)
+    else:
+        data.write_text("\n".join(texts if form == "file" else [json.dumps({"text": text}) for text in texts]))
+    done = triarch.finetune(base, data, steps=2, out=tmp_path / "out")
+    assert done.metric.name == "loss"
+    assert triarch.load(tmp_path / "out").task.name == "masked-model"
 
 
 def test_other_data_is_refused(base):

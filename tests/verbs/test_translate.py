@@ -33,6 +33,39 @@ def test_from_table_to_answer(place):
     assert triarch.inspect(table, **given).task == "translate"
 
 
+def test_one_generator_writes_by_predict_and_by_generate(place):
+    table, out, small = place / "pairs.csv", place / "artifact", place / "draft"
+    pairs(300).to_csv(table, index=False)
+    given = {"task": "translate", "input": "word", "target": "letters", "threads": 1}
+    triarch.train(table, model="encoder+decoder/nano", steps=60, out=out, **given)
+    triarch.train(table, model="gru+gru/nano", steps=20, out=small, **given)
+    words = ["abc", "fedcba", "aabbccdd"]
+    (place / "words.txt").write_text("\n".join(words))
+
+    def generated(**options):
+        options = {"max_tokens": 12, "threads": 1, "prompts": place / "words.txt", **options}
+        return [text.text for text in triarch.generate(out, **options).texts]
+
+    def predicted(**options):
+        return [one.text for one in triarch.predict(out, words, threads=1, **options).predictions]
+
+    assert generated(temperature=0) == predicted(max_tokens=12) == predicted(max_tokens=12, beams=1)
+    assert generated(beams=4, length_penalty=0.5) == predicted(max_tokens=12, beams=4, length_penalty=0.5)
+    assert generated(temperature=0, draft=str(small)) == generated(temperature=0)
+    assert all(len(text.split()) <= 3 for text in predicted(max_tokens=3, beams=3))
+    assert generated(seed=1) == generated(seed=1) != generated(seed=2)
+    with pytest.raises(InputError, match="nothing to translate"):
+        triarch.generate(out, prompt="")
+    with pytest.raises(InputError, match="--beams 0"):
+        triarch.predict(out, words, beams=0)
+
+
+def test_what_translates_nothing_has_no_beams(place):
+    triarch.train("digits", model="plain/nano", steps=2, threads=1, out=place / "other")
+    with pytest.raises(InputError, match="models that translate"):
+        triarch.predict(place / "other", "x.npy", beams=2)
+
+
 def test_answers_that_were_changed_are_found(place):
     table = place / "pairs.csv"
     pairs(120).to_csv(table, index=False)

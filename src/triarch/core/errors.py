@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class InputError(Exception):
@@ -28,6 +33,14 @@ class Interrupted(Exception):
     def __init__(self, resume: str = "") -> None:
         super().__init__(resume)
         self.resume = resume
+
+
+def misread(path: Path, error: ValidationError, remedy: str) -> InputError:
+    """That a file of ours is not as it was written: which of its fields, and what is wrong with it."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(map(str, first["loc"]))
+    value = "" if first["type"] in ("missing", "json_invalid") else f", not {str(first['input'])[:60]!r}"
+    return InputError(f"{path}: {f'field {field!r}: ' if field else ''}{first['msg']}{value}", remedy)
 
 
 def near(name: str, known: Iterable[str]) -> str:

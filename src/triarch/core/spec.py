@@ -58,16 +58,19 @@ class Logits:
         tied: by the matrix that embeds them; else by one of its own.
         soft_cap: c where scores are bent to c·tanh(score / c) (Gemma Team 2024, arXiv 2408.00118).
         eps: of the norm before the scores, where the task has one.
+        bias: a number for each token is added, where the task leaves that open.
     """
 
     tied: bool = True
     soft_cap: float | None = None
     eps: float = 1e-5
+    bias: bool = False
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted: one of several classes, how a series goes on, tokens of a text, or what it becomes.
+    """What is to be predicted: one of several classes, how a series goes on, tokens of a text, or what it becomes; or
+    nothing, where a backbone gives its features.
 
     Attributes:
         names: the name of each class; the target holds positions in this tuple.
@@ -80,11 +83,13 @@ class Target:
         logits: how a model scores them.
         vocab_size: V of answers that are texts.
         max_len: T of the longest of them, with its [END], or where they are cut.
-        end: the token that begins and ends them.
+        end: the token that ends them.
+        first: the one that begins them, and is never written; None: `end` does.
         tokenizer: of the answers, as the library `tokenizers` writes it.
+        unit: whether features are brought to length 1.
     """
 
-    kind: Literal["class", "future", "token", "text"]
+    kind: Literal["class", "future", "token", "text", "features"]
     names: tuple[str, ...] = ()
     rarest: float = 1.0
     future: Future | None = None
@@ -95,7 +100,14 @@ class Target:
     vocab_size: int = 0
     max_len: int = 0
     end: int = 0
+    first: int | None = None
     tokenizer: str = field(default="", repr=False)
+    unit: bool = False
+
+    @property
+    def begin(self) -> int:
+        """The token that answers are written from."""
+        return self.end if self.first is None else self.first
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,14 @@ class State:
         """The state of the rows `index`, in that order; a row may be taken more than once (beams)."""
         return self._map(lambda tensor: tensor.index_select(0, index))
 
+    def move(self, origin: Tensor, to: Tensor) -> None:
+        """Put the rows `origin` in the place of the rows `to`; none is both. They read the same context."""
+        for known in fields(self):
+            value = getattr(self, known.name)
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Tensor) and known.name != "context":
+                    part.index_copy_(0, to, part.index_select(0, origin))
+
     def snapshot(self) -> Self:
         """A copy that later chunks do not change."""
         return self._map(Tensor.clone)

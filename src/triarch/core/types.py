@@ -32,6 +32,7 @@ class Batch:
         unit: (B), what an error counts by where series are continued: how far the series moves in a season; of texts
             bytes.
         base, spread: (B H) and (B), a first guess and the size of what it may lack, put in by `Forecast`.
+        sought: (B T), True at the tokens that are sought, where not all are; `LanguageModel` makes the target of it.
         given: (B T), what a decoder is given of the answer, one step behind `target` (B T), put in by `Translate`.
         written: (B T), the tokens of the answer that a model wrote, [PAD] after its [END].
         references: the text of each answer, where answers are texts.
@@ -44,6 +45,7 @@ class Batch:
     unit: Tensor | None = None
     base: Tensor | None = None
     spread: Tensor | None = None
+    sought: Tensor | None = None
     given: Tensor | None = None
     written: Tensor | None = None
     references: tuple[str, ...] | None = None

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError, near
 from triarch.core.spec import MODALITIES, Cycle, Modality
+from triarch.data.template import Template
 
 Impute = Literal["linear", "last"]
 
@@ -45,6 +46,7 @@ class Modelled:
         tokenizer: that of a model, in place of one to be fitted.
         learned: the fingerprint of what that model has learned from: any other text is only scored, and all of it.
         whole_words: whether the words of hidden tokens are hidden whole.
+        template: how that model writes dialogues, where it says so.
     """
 
     context: int | None = None
@@ -52,6 +54,7 @@ class Modelled:
     tokenizer: Tokenizer | None = None
     learned: str | None = None
     whole_words: bool = False
+    template: Template | None = None
 
 
 @dataclass(frozen=True)

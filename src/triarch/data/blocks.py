@@ -1,4 +1,4 @@
-"""Documents, cut into the blocks of tokens that a language model learns from."""
+"""What a language model learns from: documents in blocks of tokens, or dialogues, of which answers are sought."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from triarch.data.store import offsets
 
 
 class Flat(Protocol):
@@ -54,3 +56,28 @@ class Blocks(Sequence[NDArray[np.int64]]):
             return [self[number] for number in range(len(self))[index]]
         start = self.starts[index]
         return np.asarray(self.flat[start : start + self.lengths[index]], dtype=np.int64)
+
+    def sought(self, index: int) -> NDArray[np.bool_] | None:
+        """Which tokens of a piece are sought; None: all but the first."""
+        return None
+
+
+class Dialogues(Blocks):
+    """Dialogues as they are, each a piece of at most T + 1 tokens, of which those of its answers are sought.
+
+    Args:
+        pieces: the tokens of each.
+        sought: of each (T + 1), True at those that are sought.
+        context: T.
+    """
+
+    def __init__(self, pieces: Sequence[NDArray[np.int64]], sought: Sequence[NDArray[np.bool_]], context: int) -> None:
+        self.flat, self._sought = np.concatenate(pieces), np.concatenate(sought)
+        self.lengths = np.array([len(piece) for piece in pieces], dtype=np.int64)
+        self.marks, self.context = offsets(self.lengths), context
+        self.starts, self.documents = self.marks[:-1], np.arange(len(pieces))
+
+    def sought(self, index: int) -> NDArray[np.bool_]:
+        """Which tokens of a dialogue are of its answers."""
+        start = self.starts[index]
+        return self._sought[start : start + self.lengths[index]]

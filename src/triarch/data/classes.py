@@ -81,15 +81,15 @@ def survey(root: Path) -> Classes:
     Raises:
         InputError: there are none, one is empty, folders lie deeper, or the splits do not fit together.
     """
-    tops, loose = _listing(root)
+    tops, loose = listing(root)
     if not tops:
         what = f"holds {loose[0].name} but no class folders" if loose else "is empty"
         raise InputError(f"{root} {what}", f"make a folder for each class: {root}/CLASS/FILE")
-    inside = {top: _listing(top) for top in tops}
+    inside = {top: listing(top) for top in tops}
     if any(folders for folders, _ in inside.values()):
         parts = _parts(root, {top: folders for top, (folders, _) in inside.items()})
         loose += [path for top in tops for path in inside[top][1]]
-        classes = [_class(folder, part, *_listing(folder)) for top, part in parts.items() for folder in inside[top][0]]
+        classes = [_class(folder, part, *listing(folder)) for top, part in parts.items() for folder in inside[top][0]]
         _check_parts(classes)
     else:
         classes = [_class(top, "", *inside[top]) for top in tops]
@@ -129,7 +129,7 @@ def read_each(read: Callable[[Path], T], items: Sequence[Item], kind: str, repor
         raise InputError(what, remedy)
 
 
-def _listing(folder: Path) -> tuple[list[Path], list[Path]]:
+def listing(folder: Path) -> tuple[list[Path], list[Path]]:
     """The folders and the files in it, by name."""
     folders: list[str] = []
     files: list[str] = []

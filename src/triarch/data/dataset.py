@@ -78,6 +78,13 @@ class Dataset:
         return np.array([self.lengths.argmax()])
 
     @cached_property
+    def sides(self) -> NDArray[np.int64]:
+        """Steps of each text and of what it becomes, as a model takes them (I 2)."""
+        assert self.answers is not None
+        answers = np.minimum(self.answers.lengths, self.spec.target.max_len)
+        return np.stack((self.lengths - answers, answers), axis=1)
+
+    @cached_property
     def mirror(self) -> Mirror:
         """Whether left and right of its images can be exchanged, told from the training split."""
         rows = np.random.default_rng(0).permutation(self.splits["train"])[:MOST_ITEMS]
@@ -100,11 +107,18 @@ class Dataset:
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order."""
         if isinstance(self.source.inputs, Blocks):
-            made = collate([self.source.inputs[row] for row in rows.tolist()])
+            made = self._pieces(self.source.inputs, rows)
         else:
             raw = self.source.take(rows) if self.tokens is None else [self.tokens[row] for row in rows.tolist()]
             made = collate(self.preprocessor.normalise(raw))
-        return replace(self.wanted(rows), input=made.input, mask=made.mask)
+        return replace(self.wanted(rows), input=made.input, mask=made.mask, sought=made.sought)
+
+    @staticmethod
+    def _pieces(blocks: Blocks, rows: NDArray[np.int64]) -> Batch:
+        """Blocks of text, and which of their tokens are sought."""
+        made = collate([blocks[row] for row in rows.tolist()])
+        sought = [torch.from_numpy(one) for row in rows.tolist() if (one := blocks.sought(row)) is not None]
+        return replace(made, sought=torch.nn.utils.rnn.pad_sequence(sought, batch_first=True)) if sought else made
 
     def raw(self, rows: NDArray[np.int64]) -> Inputs:
         """The items `rows` as a user would give them: blocks of tokens as the text that they stand for."""
@@ -211,6 +225,8 @@ def prepare(
         preprocessor = _fitted_moments(source, dealt.rows["train"])
     elif source.corpus is None:
         _check_fits(source, preprocessor)
+    if source.corpus is not None and source.corpus.template is not None:
+        preprocessor = preprocessor.changed(template=source.corpus.template)
     lengths, cut = _lengths(source, tokens, preprocessor.settings.shape[0])
     answers = None
     if source.parallel is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,14 @@ from triarch.core.progress import Report, silent
 from triarch.data.arrays import from_arrays, from_npz
 from triarch.data.asked import Asked, Continued, Modelled, names
 from triarch.data.builtin import BUILT_IN, CORPORA
+from triarch.data.classes import listing
 from triarch.data.corpora.corpus import read_corpus
+from triarch.data.corpora.documents import kind_of
+from triarch.data.dialogues import answered, columns_of
 from triarch.data.folder import read_folder
 from triarch.data.hub import PREFIX, read_hub
 from triarch.data.idx import IDX_ENDINGS, holds_idx, read_idx
+from triarch.data.instructions import holds_answers, read_instructions
 from triarch.data.parallel import read_parallel
 from triarch.data.source import Source
 from triarch.data.tables import from_frame, read_csv, read_jsonl, read_parquet
@@ -91,6 +96,8 @@ def open_source(
     if str(data) in CORPORA and task in (None, *LANGUAGE):
         asked.refuse(f"{data} is built in: it", "inputs", "target", "group", "image_size")
         return _hidden(CORPORA[str(data)](asked), asked)
+    if task in LANGUAGE and holds_answers(data, asked):
+        return read_instructions(data, asked, report)
     if task in LANGUAGE:
         return _hidden(read_corpus(data, asked, report), asked)
     if task == TRANSLATE and not (isinstance(data, str) and data in BUILT_IN):
@@ -126,6 +133,22 @@ def open_source(
         if path.name.lower().endswith(ending):
             return _continued(reader(path, asked, report), asked)
     raise InputError(f"{path}: an unknown format", f"what can be read ends with {', '.join(FILES)}")
+
+
+def unlabelled(data: Any) -> bool:
+    """Whether data is text, and nothing says what a label would be: texts, a corpus that is built in, a file of text, a
+    folder of such without folders of classes, or rows with one column, or with instructions or messages.
+    """
+    columns = columns_of(data)
+    if columns:
+        return len(columns) == 1 or answered(columns)
+    if not isinstance(data, str | Path):
+        return isinstance(data, list)
+    path = Path(data)
+    if str(data) in CORPORA or (os.path.isfile(path) and kind_of(path) == "text"):
+        return True
+    folders, files = listing(path) if os.path.isdir(path) else ([], [])
+    return not folders and any(map(kind_of, files))
 
 
 def _hidden(source: Source, asked: Asked) -> Source:

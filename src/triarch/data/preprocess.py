@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from triarch.core.spec import Future, Modality, Target
 from triarch.core.types import Batch
 from triarch.data.source import Inputs, Source
 from triarch.data.store import Ragged
+from triarch.data.template import Template
 from triarch.data.tokens import encode
 from triarch.data.windows import training_steps
 
@@ -35,6 +36,7 @@ class Settings:
         shape: of an item: images (C, Y, X), series (T, C), text (T,); longer texts are cut.
         scale: the value of white in raw images.
         mean, std: of each channel, after the division by `scale`.
+        template: how dialogues are written, for a model that answers.
     """
 
     modality: Modality
@@ -42,6 +44,7 @@ class Settings:
     scale: float = 1.0
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    template: Template | None = None
 
 
 class Preprocessor:
@@ -57,6 +60,12 @@ class Preprocessor:
         self.target = target
         self._mean = np.array(settings.mean, dtype=np.float32)
         self._std = np.array(settings.std, dtype=np.float32)
+
+    def changed(self, context: int | None = None, template: Template | None = None) -> Preprocessor:
+        """For texts of another length (T), or dialogues written so; what is None stays."""
+        known = self.settings
+        made = replace(known, shape=(context or known.shape[0],), template=template or known.template)
+        return Preprocessor(made, self.tokenizer, self.target)
 
     @classmethod
     def of_tokens(cls, tokenizer: Tokenizer, lengths: NDArray[np.int64]) -> Preprocessor:

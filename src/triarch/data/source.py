@@ -17,6 +17,7 @@ from triarch.core.errors import InputError
 from triarch.core.spec import Future, Modality
 from triarch.data.blocks import Blocks
 from triarch.data.store import Ragged, Texts
+from triarch.data.template import Template
 from triarch.data.times import stepped
 from triarch.data.windows import Windows
 
@@ -62,6 +63,8 @@ class Corpus:
         units: (I), the bytes of a block, on average over its split: what the bits of a block are divided by, so that
             the mean over a split is all bits over all bytes.
         removed: how many documents each filter took out, in its words.
+        template: where they are dialogues, of which answers alone are sought, how these are written.
+        told: what a user should know of that, in words.
         whole_words: whether the words of hidden tokens are hidden whole.
     """
 
@@ -71,6 +74,8 @@ class Corpus:
     bytes: int
     units: NDArray[np.float32]
     removed: Mapping[str, int] = field(default_factory=dict)
+    template: Template | None = None
+    told: tuple[str, ...] = ()
     whole_words: bool = False
 
 

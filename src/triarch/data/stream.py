@@ -13,6 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from triarch.core.types import Batch
 from triarch.data.augment.augmenter import Augmenter
+from triarch.data.buckets import Buckets, usual
 from triarch.data.dataset import Dataset
 
 BATCHES_PER_BUCKET = 32
@@ -22,22 +23,29 @@ class Stream(TorchDataset[Batch]):
     """Batches of one split, epoch after epoch, each epoch in a new order.
 
     Where items differ in length, each bucket of neighbours in that order is sorted by length before it is cut into
-    batches, and the batches are shuffled: little padding, little loss of randomness. Texts and what they become are
-    cut so that all batches of a bucket have about as many steps: more items where these are short.
+    batches, and the batches are shuffled: little padding, little loss of randomness. Batches of texts and what they
+    become are bounded by steps instead, see `Buckets`: more items where these are short.
 
     Args:
         batch_size: items of a batch, of texts that become others on average; the split's size where that is less.
         augment: varies each batch; None: items come as they are.
+        batch_tokens: steps of a batch of texts and what they become, with padding, at most; None: as many as
+            `batch_size` items of mean length have.
     """
 
     def __init__(
-        self, dataset: Dataset, batch_size: int, seed: int, split: str = "train", augment: Augmenter | None = None
-    ) -> None:
+        self, dataset: Dataset, batch_size: int, seed: int, split: str = "train", augment: Augmenter | None = None,
+        batch_tokens: int | None = None,
+    ) -> None:  # fmt: skip
         self.dataset, self.augment = dataset, augment
         self.items = dataset.rows(split)
         self.batch_size = min(batch_size, len(self.items))
         self.seed = seed
-        self.per_epoch = len(self.items) // self.batch_size
+        self.buckets: Buckets | None = None
+        if dataset.answers is not None:
+            sides = dataset.sides[self.items]
+            self.buckets = Buckets(sides, batch_tokens or usual(sides, self.batch_size))
+        self.per_epoch = self.buckets.batches if self.buckets else len(self.items) // self.batch_size
         self._epoch = lru_cache(maxsize=2)(self._make_epoch)
 
     def __getitem__(self, number: int) -> Batch:
@@ -66,6 +74,8 @@ class Stream(TorchDataset[Batch]):
     def _make_epoch(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         """The items of each batch of an epoch."""
         random = np.random.Generator(np.random.Philox(key=[self.seed, epoch]))
+        if self.buckets is not None:
+            return [self.items[places] for places in self.buckets.epoch(random)]
         order = random.permutation(self.items)[: self.per_epoch * self.batch_size]
         if not self.dataset.spec.ragged:
             return list(order.reshape(self.per_epoch, self.batch_size))
@@ -74,23 +84,7 @@ class Stream(TorchDataset[Batch]):
             part[np.argsort(self.dataset.lengths[part], kind="stable")]
             for part in np.split(order, range(bucket, len(order), bucket))
         ]
-        if self.dataset.answers is not None:
-            batches = [
-                batch for part in buckets for batch in _of_like_work(part, self.dataset.lengths[part], self.batch_size)
-            ]
-            return [batches[number] for number in random.permutation(len(batches))]
         return list(random.permutation(np.concatenate(buckets).reshape(self.per_epoch, self.batch_size)))
-
-
-def _of_like_work(rows: NDArray[np.int64], lengths: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    """`rows`, in ascending order of their lengths, in batches of about as many steps each, `size` items on average."""
-    batches = len(rows) // size
-    steps = np.cumsum(lengths)
-    cuts = np.searchsorted(steps, steps[-1] * np.arange(1, batches) / batches)
-    least = np.arange(1, batches)
-    cuts = np.maximum.accumulate(np.maximum(cuts - least, 0)) + least  # each has an item at least
-    cuts = np.minimum(cuts, len(rows) - batches + least)
-    return np.split(rows, cuts)
 
 
 class _Count:

@@ -55,33 +55,42 @@ class BeamSearch:
         logits, state = read(self._network, self._prompts, settings.max_tokens)
         seen = first_seen(self._prompts, size, settings, logits.device)
         searches = [Search([Beam([], [], 0.0)]) for _ in self._prompts]
-        going, network = list(range(len(searches))), self._network
+        going = list(range(len(searches)))
         while True:
             known = logits.log_softmax(dim=-1) if seen is None and not settings.banned else (
                 scores(logits, settings, seen).log_softmax(dim=-1))  # fmt: skip
-            rows, tokens, still, start = [], [], [], 0
+            rows, tokens, still, start, steady = [], [], [], 0, True
             for number in going:
                 search = searches[number]
                 count = len(search.beams)
                 chosen = self._widen(search, known[start : start + count])
-                if not self._done(search):
+                done = self._done(search)
+                if not done:
                     still.append(number)
                     rows += [start + row for row, _ in chosen]
                     tokens += [token for _, token in chosen]
+                steady = steady and not done and len(chosen) == count
                 start += count
             going = still
             if not going:
                 return [search.best for search in searches if search.best is not None]
             index = torch.tensor(rows, device=logits.device)
-            if rows != list(range(start)):
-                state, network = state.rows(index), network.rows(index)
-                seen = None if seen is None else seen[index]
+            if steady:  # each text has its beams where it had them: only those that come from another are copied
+                to = (index != torch.arange(start, device=index.device)).nonzero()[:, 0]
+                if len(to):
+                    state.move(index[to], to)
+            else:
+                state = state.rows(index)
+            seen = None if seen is None else seen[index]
             ids = torch.tensor(tokens, device=logits.device)[:, None]
             seen = None if seen is None else seen.scatter(1, ids, True)
-            logits, state = network.last(ids, None, state)
+            logits, state = self._network.last(ids, None, state)
 
     def _widen(self, search: Search, known: torch.Tensor) -> list[tuple[int, int]]:
-        """Take the best continuations as the new beams: from which of the old ones each comes, and by which token."""
+        """Take the best continuations as the new beams: from which of the old ones each comes, and by which token.
+
+        The first that comes from an old one takes its place.
+        """
         settings, size = self._settings, known.shape[1]
         totals = torch.tensor([beam.total for beam in search.beams], dtype=torch.float64, device=known.device)
         ahead = (totals[:, None] + known.double()).flatten()
@@ -109,8 +118,9 @@ class BeamSearch:
             finished = Beam(made.tokens, made.logprobs, total, reason)
             if search.best is None or self._worth(finished) > self._worth(search.best):
                 search.best = finished
-        search.beams = beams
-        return chosen
+        order = _placed([row for row, _ in chosen])
+        search.beams = [beams[number] for number in order]
+        return [chosen[number] for number in order]
 
     def _worth(self, beam: Beam) -> float:
         return float(beam.total / len(beam.tokens) ** self._settings.length_penalty)
@@ -123,6 +133,18 @@ class BeamSearch:
             return True
         if search.best is None:
             return False
-        total, power = search.beams[0].total, self._settings.length_penalty
+        total, power = max(beam.total for beam in search.beams), self._settings.length_penalty
         lengths = (len(search.beams[0].tokens) + 1, self._settings.max_tokens)
         return bool(max(total / length**power for length in lengths) <= self._worth(search.best))
+
+
+def _placed(parents: list[int]) -> list[int]:
+    """An order of beams in which the first of each parent stands where that stood."""
+    places: list[int | None] = [None] * len(parents)
+    others = []
+    for number, parent in enumerate(parents):
+        if parent < len(parents) and places[parent] is None:
+            places[parent] = number
+        else:
+            others.append(number)
+    return [others.pop(0) if number is None else number for number in places]

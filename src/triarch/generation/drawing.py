@@ -64,7 +64,7 @@ class Drawing:
         if 2 * len(rows) > len(self._texts) or not rows or self._state is None:
             return
         index = torch.tensor(rows, device=self._tokens.device)
-        self._state, self._network = self._state.rows(index), self._network.rows(index)
+        self._state = self._state.rows(index)
         self._tokens = self._tokens[index]
         self._seen = None if self._seen is None else self._seen[index]
         self._uniforms.rows(rows)

@@ -16,11 +16,11 @@ from triarch.core.types import Features
 class Causal(Protocol):
     """A module that keeps the state contract; its pooled feature is that of each row's last real step."""
 
-    def __call__(
-        self, x: Tensor, mask: Tensor | None, state: State | None, context: Features | None
-    ) -> tuple[Features, State | None]: ...
+    def __call__(self, x: Tensor, mask: Tensor | None, state: State | None) -> tuple[Features, State | None]: ...
 
     def start(self, batch_size: int, device: torch.device | str, capacity: int | None) -> State: ...
+
+    def read(self, context: Features) -> tuple[Tensor, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -42,32 +42,18 @@ class Network:
     device: torch.device | str = "cpu"
 
     def start(self, rows: int, capacity: int) -> State:
-        """The state of `rows` texts before their first step, with room for `capacity` steps."""
-        return self.backbone.start(rows, self.device, capacity)
+        """The state of `rows` texts before their first step, with room for `capacity` steps; the context is read."""
+        state = self.backbone.start(rows, self.device, capacity)
+        return state if self.context is None else replace(state, context=self.backbone.read(self.context))
 
     def last(self, ids: Tensor, mask: Tensor | None, state: State) -> tuple[Tensor, State]:
         """Ids (B T) → logits (B V) after each row's last real step."""
-        features, after = self.backbone(ids, mask, state, self.context)
+        features, after = self.backbone(ids, mask, state)
         assert after is not None
         return self.head(features.pooled).float(), after
 
     def every(self, ids: Tensor, mask: Tensor | None, state: State) -> tuple[Tensor, State]:
         """Ids (B T) → logits (B T V) after every step."""
-        features, after = self.backbone(ids, mask, state, self.context)
+        features, after = self.backbone(ids, mask, state)
         assert after is not None
         return self.head(features.values).float(), after
-
-    def rows(self, index: Tensor) -> Network:
-        """With the context of the rows `index`."""
-        if self.context is None:
-            return self
-        held = self.context
-        return replace(
-            self,
-            context=replace(
-                held,
-                values=held.values.index_select(0, index),
-                mask=None if held.mask is None else held.mask.index_select(0, index),
-                pooled=held.pooled.index_select(0, index),
-            ),
-        )

@@ -23,8 +23,8 @@ def check(prompts: list[list[int]], network: Network, max_tokens: int) -> None:
     for number, prompt in enumerate(prompts):
         if not prompt or min(prompt) < 0 or max(prompt) >= network.vocab_size:
             raise InputError(f"prompt {number}: tokens from 0 to {network.vocab_size - 1} are wanted, one at least")
-        if network.longest is not None and len(prompt) + max_tokens > network.longest:
-            room = network.longest - len(prompt)
+        if network.longest is not None and len(prompt) + max_tokens - 1 > network.longest:  # the last is not read
+            room = network.longest - len(prompt) + 1
             raise InputError(
                 f"prompt {number} has {len(prompt):,} tokens: with --max-tokens {max_tokens:,} it would go beyond the "
                 f"{network.longest:,} that this model has places for",

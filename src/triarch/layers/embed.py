@@ -17,6 +17,7 @@ class Embed(nn.Module):
         dim: D. None: series and images keep their values as they are, without a projection.
         token_dim: D of tokens where `dim` is None.
         image: what a step of an image is; patches are read row by row.
+        scale: what comes out is multiplied by it.
 
     Attributes:
         dim: D of what comes out.
@@ -24,9 +25,17 @@ class Embed(nn.Module):
         max_len: T of the longest item.
     """
 
-    def __init__(self, spec: Spec, dim: int | None, *, token_dim: int = 0, image: ImageOrder = "patches") -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        dim: int | None,
+        *,
+        token_dim: int = 0,
+        image: ImageOrder = "patches",
+        scale: float = 1.0,
+    ) -> None:
         super().__init__()
-        self.modality, self.image = spec.modality, image
+        self.modality, self.image, self.scale = spec.modality, image, scale
         self.max_len = num_steps(spec, image)
         self.stride = 1
         width = 0
@@ -49,7 +58,7 @@ class Embed(nn.Module):
         if self.modality == "image":
             x = rows(x) if self.image == "rows" else patches(x, self.stride)
         embedded: Tensor = self.project(x)
-        return embedded
+        return embedded if self.scale == 1 else embedded * self.scale
 
 
 def rows(x: Tensor) -> Tensor:

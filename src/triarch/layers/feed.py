@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+Activation = Literal["gelu", "gelu-tanh", "silu", "relu"]
+ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu, "gelu-tanh": partial(F.gelu, approximate="tanh"), "silu": F.silu, "relu": F.relu,
+}  # fmt: skip
+
 
 class MLP(nn.Module):
-    """W₂ gelu(W₁ x) (Hendrycks, Gimpel 2016, arXiv 1606.08415).
+    """W₂ f(W₁ x), with f gelu (Hendrycks, Gimpel 2016, arXiv 1606.08415) or another.
 
     Args:
-        approximate: "tanh" is GPT-2's gelu, "none" BERT's and ViT's.
+        activation: f; "gelu-tanh" is GPT-2's, "gelu" BERT's and ViT's, "silu" and "relu" Marian's.
     """
 
-    def __init__(
-        self, dim: int, hidden_dim: int, bias: bool = True, approximate: Literal["none", "tanh"] = "none"
-    ) -> None:
+    def __init__(self, dim: int, hidden_dim: int, bias: bool = True, activation: Activation = "gelu") -> None:
         super().__init__()
-        self.approximate = approximate
+        self.activation = ACTIVATIONS[activation]
         self.widen = nn.Linear(dim, hidden_dim, bias=bias)
         self.narrow = nn.Linear(hidden_dim, dim, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(… D) → (… D)."""
-        made: Tensor = self.narrow(F.gelu(self.widen(x), approximate=self.approximate))
+        made: Tensor = self.narrow(self.activation(self.widen(x)))
         return made
 
 

@@ -21,6 +21,11 @@ def last(values: Tensor, mask: Tensor | None) -> Tensor:
     return values[torch.arange(len(values), device=values.device), index]
 
 
+def first(values: Tensor, mask: Tensor | None) -> Tensor:  # noqa: ARG001
+    """The first step, which is always real: (B T D) → (B D)."""
+    return values[:, 0]
+
+
 def both_ends(values: Tensor, mask: Tensor | None) -> Tensor:
     """The last real step and the first: (B T D) → (B 2D)."""
     return torch.cat((last(values, mask), values[:, 0]), dim=-1)

@@ -1,6 +1,7 @@
 """Where a step stands: four ways to tell attention.
 
-- sinusoidal (Vaswani et al. 2017, arXiv 1706.03762): fixed waves added to the input;
+- sinusoidal (Vaswani et al. 2017, arXiv 1706.03762): fixed waves added to the input, sines and cosines in turn, or as
+  Marian has them in halves of the width;
 - learned (Gehring et al. 2017, arXiv 1705.03122): a vector for each place added to the input;
 - rotary (Su et al. 2021, arXiv 2104.09864): queries and keys are turned by an angle that grows with the place;
 - alibi (Press et al. 2022, arXiv 2108.12409): scores sink linearly with distance.
@@ -15,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Position = Literal["sinusoidal", "learned", "rotary", "alibi"]
+Position = Literal["sinusoidal", "sinusoidal-halves", "learned", "rotary", "alibi"]
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class AddPosition(nn.Module):
         Raises:
             ValueError: positions are learned and a real step is beyond them.
         """
-        if self.position == "sinusoidal":
-            return x + sinusoidal(places, self.dim).to(x.dtype)
+        if self.position in ("sinusoidal", "sinusoidal-halves"):
+            return x + sinusoidal(places, self.dim, self.position == "sinusoidal-halves").to(x.dtype)
         if self.position == "learned":
             if places.ndim == 2 or len(places) > self.max_len:
                 beyond = places >= self.max_len
@@ -80,11 +81,19 @@ class AddPosition(nn.Module):
         return x
 
 
-def sinusoidal(places: Tensor, dim: int) -> Tensor:
-    """Waves (… D) of the places (…): sines at even, cosines at odd positions of the width."""
+def places_of(module: nn.Module) -> int | None:
+    """The places that it has for steps, where their positions are learned; None: there is no end to them."""
+    parts = (part for part in module.modules() if isinstance(part, AddPosition) and part.position == "learned")
+    return min((part.max_len for part in parts), default=None)
+
+
+def sinusoidal(places: Tensor, dim: int, halves: bool = False) -> Tensor:
+    """Waves (… D) of the places (…): sines at even, cosines at odd positions of the width, or in `halves` of it."""
     half = (dim + 1) // 2
     frequency = 10_000.0 ** (-torch.arange(half, device=places.device, dtype=torch.float32) * 2 / dim)
     angle = places[..., None].float() * frequency
+    if halves:
+        return torch.cat((angle.sin(), angle.cos()), dim=-1)[..., :dim]
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(-2)[..., :dim]
 
 

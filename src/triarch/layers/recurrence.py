@@ -79,7 +79,8 @@ class Recurrence(nn.Module):
     ) -> tuple[Tensor, Tensor, RecurrentState | None]:
         """(B T in_dim) → outputs (B T directions·D), the summary (B directions·D), the state after `x`.
 
-        The summary is the last layer's state at each row's true end; backwards, its true beginning.
+        The summary is the last layer's state at each row's true end, or what a context made of it; backwards, at its
+        true beginning.
         """
         if state is not None:
             return self._chunk(x, mask, state, memory)
@@ -93,7 +94,7 @@ class Recurrence(nn.Module):
                 summary = torch.cat((summary, backwards[:, 0]), dim=-1)
                 forwards = torch.cat((forwards, backwards), dim=-1)
             x = self._attended(forwards, memory, number)
-        return x, summary, None
+        return x, self._summary(x, mask, summary, memory), None
 
     def start(self, batch_size: int, device: torch.device | str) -> RecurrentState:
         """Zeros."""
@@ -110,6 +111,10 @@ class Recurrence(nn.Module):
             return x
         attended: Tensor = self.cross(x, memory)
         return attended
+
+    def _summary(self, x: Tensor, mask: Tensor | None, summary: Tensor, memory: Memory) -> Tensor:
+        """`summary`, or the last of `x` where the only layer attends to a context."""
+        return last(x, mask) if memory and len(self.forwards) == 1 else summary
 
     def _chunk(
         self, x: Tensor, mask: Tensor | None, state: RecurrentState, memory: Memory
@@ -134,7 +139,7 @@ class Recurrence(nn.Module):
             if c is not None:
                 cell.append(torch.where(idle, state.cell[number], c[0]))
         moved = RecurrentState(state.position + steps, tuple(hidden), tuple(cell))
-        return x, hidden[-1], moved
+        return x, self._summary(x, mask, hidden[-1], memory), moved
 
     def _step(self, x: Tensor, state: RecurrentState, memory: Memory) -> tuple[Tensor, Tensor, RecurrentState]:
         """One step (B 1 in_dim): `nn.LSTM` would bring its weights into another order first, each time."""
@@ -149,7 +154,7 @@ class Recurrence(nn.Module):
                 made = (torch.gru_cell if self.cell == "gru" else torch.rnn_tanh_cell)(x[:, 0], before, *weights)
             hidden.append(made)
             x = self._attended(made[:, None], memory, number)
-        return x, hidden[-1], RecurrentState(state.position + 1, tuple(hidden), tuple(cell))
+        return x, x[:, 0], RecurrentState(state.position + 1, tuple(hidden), tuple(cell))
 
 
 def reverse(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -192,7 +192,8 @@ def frame_of(dataset: Dataset) -> Frame | None:
 
 
 def suited_to(dataset: Dataset, task: Task, probabilities: bool = False) -> list[str]:
-    """The names of the methods to run on the data, quick ones first; none tells hidden tokens.
+    """The names of the methods to run on the data, quick ones first; none tells hidden tokens,
+    or answers alone.
 
     Args:
         probabilities: only those that can tell them.
@@ -200,7 +201,7 @@ def suited_to(dataset: Dataset, task: Task, probabilities: bool = False) -> list
     if dataset.source.continued is not None:
         return list(FORECASTERS)
     if dataset.source.corpus is not None:
-        return [NGRAMS.name] if task.causal else []
+        return [NGRAMS.name] if task.causal and dataset.source.corpus.template is None else []
     found = suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
     found = [name for name in found if not probabilities or BASELINES[name].tells_probabilities]
     small = len(dataset.splits["train"]) <= WARPED_ITEMS

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from triarch import __version__
-from triarch.core.errors import InputError
+from triarch.core.errors import InputError, misread
 from triarch.core.files import write_bytes, write_json, write_text
 from triarch.core.results import Ahead, Forecast, Prediction, Translation
 from triarch.core.spec import Spec
@@ -27,18 +27,21 @@ from triarch.data.long_frame import latest
 from triarch.data.preprocess import Preprocessor, collate
 from triarch.data.source import Inputs
 from triarch.data.times import written
-from triarch.model import Model, build
+from triarch.generation.settings import Settings
+from triarch.model import Model, Pair, build
 from triarch.tasks import registry as tasks
 from triarch.tasks.forecast import QUANTILES
 from triarch.tasks.task import Task, joined
 from triarch.tasks.translate import Translate
 
 FORMAT = 1
+REMEDY = "bring back the file as it was, or the folder as it was saved"
 GOLDEN_ITEMS = 4
-TOP = 3
+TOP, TEXTS_AT_ONCE = 3, 64
 CONFIG, WEIGHTS, PREPROCESSOR = "config.json", "model.safetensors", "preprocessor.json"
 TOKENIZER, GOLDEN, CARD = "tokenizer.json", "golden.safetensors", "README.md"
 ANSWERS = "answers.tokenizer.json"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,12 @@ class Artifact:
     task: Task
     preprocessor: Preprocessor
 
-    def answers(self, inputs: Inputs, batch_size: int = 256) -> NDArray[np.float32]:
+    def answers(self, inputs: Inputs, batch_size: int = 256, writing: Settings | None = None) -> NDArray[np.float32]:
         """Raw inputs, in the layout of `Source.inputs`, → probabilities of the classes (I K), quantiles (I H Q), or the
         tokens of texts (I T).
+
+        Args:
+            writing: how texts are generated; None: see `Pair.settings`.
 
         Raises:
             InputError: an input has another shape than the training data.
@@ -82,8 +88,32 @@ class Artifact:
         with torch.inference_mode():
             for start in range(0, len(encoded), batch_size):
                 batch = self.task.prepare(collate(encoded[start : start + batch_size]))
-                answers.append(self.task.decode(self.model(batch), batch))
+                if isinstance(self.model, Pair):
+                    answers.append(self.model.write(batch, writing))
+                else:
+                    answers.append(self.task.decode(self.model(batch), batch))
         return joined(answers).numpy()
+
+    def features(self, inputs: Any, batch_size: int = 256) -> NDArray[np.float32]:
+        """Raw inputs, as `predict` takes them, → the summary of each that the backbone makes (I P); of a model that
+        translates, of what it reads.
+
+        Raises:
+            InputError: an input has another shape than the training data.
+        """
+        many = self._many(inputs)
+        if self.config.spec.target.kind == "features":
+            return self.answers(many, batch_size)
+        encoded = self.preprocessor.encode(many)
+        self.model.eval()
+        backbone = self.model.source if isinstance(self.model, Pair) else self.model.backbone
+        made = []
+        with torch.inference_mode():
+            for start in range(0, len(encoded), batch_size):
+                batch = collate(encoded[start : start + batch_size])
+                batch = self.task.prepare(batch) if self.config.spec.target.kind == "future" else batch
+                made.append(backbone(batch.input, batch.mask)[0].pooled)
+        return torch.cat(made).numpy()
 
     def logits(self, token_ids: Tensor | NDArray[np.int64] | Sequence[Sequence[int]]) -> Tensor:
         """Token ids (B T) → the score of each token of the vocabulary at each step (B T V).
@@ -93,7 +123,9 @@ class Artifact:
         """
         spec = self.config.spec
         if spec.target.kind != "token":
-            raise InputError("this model has no scores for tokens: it is no language model")
+            raise InputError(
+                "this model has no scores for tokens: it is no language model", "`features` or `predict` is what it has"
+            )
         wanted = f"token ids (B T) from 0 to {spec.vocab_size - 1} are wanted"
         try:
             ids = torch.as_tensor(token_ids)
@@ -110,13 +142,14 @@ class Artifact:
         return logits
 
     def predict(
-        self, inputs: Any, names: Sequence[str] | None = None
+        self, inputs: Any, names: Sequence[str] | None = None, writing: Settings | None = None
     ) -> list[Prediction] | list[Forecast] | list[Translation]:
         """Raw inputs → answers, in their order.
 
         Args:
             inputs: a list of texts; images (I C Y X) or series, one or many, with the values of the training data.
             names: what to call the inputs in the answers; None: the text itself, or its number.
+            writing: how a model that translates writes; see `translate`.
 
         Raises:
             InputError: an input has another shape than the training data.
@@ -125,11 +158,16 @@ class Artifact:
             return self.forecast(inputs, names=names)
         if isinstance(self.task, Translate):
             texts = self._many(inputs)
-            return [Translation(*pair) for pair in zip(map(str, texts), self.translate(texts))]
+            return [Translation(*pair) for pair in zip(map(str, texts), self.translate(texts, writing))]
         if self.config.spec.target.kind == "token":
             raise InputError(
                 "this model tells no classes, it models language",
                 "`triarch evaluate` scores it on text, `logits` gives its scores",
+            )
+        if self.config.spec.target.kind == "features":
+            raise InputError(
+                "this model tells no classes: it has no head and gives features",
+                "`triarch finetune` teaches it a task; in Python, `features` gives them",
             )
         many = self._many(inputs)
         if len(many) == 0:
@@ -144,8 +182,11 @@ class Artifact:
             predictions.append(Prediction(name, classes[best[0]], float(row[best[0]]), top))
         return predictions
 
-    def translate(self, inputs: str | Sequence[str] | Inputs) -> list[str]:
+    def translate(self, inputs: str | Sequence[str] | Inputs, writing: Settings | None = None) -> list[str]:
         """What texts become, in their order.
+
+        Args:
+            writing: how they are generated; None: the likeliest token each time, up to the longest answer.
 
         Raises:
             InputError: this model translates nothing.
@@ -153,7 +194,9 @@ class Artifact:
         if not isinstance(self.task, Translate):
             raise InputError("this model translates nothing", "call `predict` in place of `translate`")
         many = self._many(inputs)
-        return list(self.task.texts(torch.from_numpy(self.answers(many)))) if len(many) else []
+        if not len(many):
+            return []
+        return list(self.task.texts(torch.from_numpy(self.answers(many, TEXTS_AT_ONCE, writing))))
 
     def forecast(
         self, inputs: pd.DataFrame | Inputs, name: str = "frame", names: Sequence[str] | None = None
@@ -248,10 +291,8 @@ def load(folder: str | Path) -> Artifact:
         remedy = f"its training is not finished: triarch train --resume {folder}" if (folder / "run").is_dir() else (
             "give the folder that `train` or `choose` wrote")  # fmt: skip
         raise InputError(f"{folder} is not an artifact: there is no {CONFIG}", remedy)
+    config = _read_config(folder / CONFIG)
     try:
-        config = TypeAdapter(Config).validate_json((folder / CONFIG).read_text(encoding="utf-8"))
-        if config.format > FORMAT:
-            raise InputError(f"{folder}: format {config.format} is newer than this triarch knows", "update triarch")
         if config.spec.target.kind == "text":
             config = _with_answers(config, (folder / ANSWERS).read_text(encoding="utf-8"))
         tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8") if config.spec.modality == "text" else None
@@ -259,15 +300,44 @@ def load(folder: str | Path) -> Artifact:
         if config.spec.target.kind == "text":
             preprocessor.target = config.spec.target
         task = tasks.scored_by(tasks.find(config.task, config.spec), config.metric)
-        with torch.device("meta"):  # no memory yet: the file, not the config, says how much there will be
-            model = build(config.architecture, config.size, task, config.spec, config.settings)
+        model = empty(
+            folder / CONFIG, lambda: build(config.architecture, config.size, task, config.spec, config.settings)
+        )
         weights = load_tensors((folder / WEIGHTS).read_bytes())
         if _kinds(weights) != _kinds(model.state_dict()):
             raise ValueError(f"{WEIGHTS} does not fit {CONFIG}")
         model.load_state_dict({name: value.clone() for name, value in weights.items()}, assign=True)
+    except ValidationError as error:
+        raise misread(folder / PREPROCESSOR, error, REMEDY) from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder} cannot be opened: {' '.join(str(error).split())[:300]}", "save it again") from error
     return Artifact(config, model.arrange().eval(), task, preprocessor)
+
+
+def _read_config(path: Path) -> Config:
+    try:
+        config = TypeAdapter(Config).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise misread(path, error, REMEDY) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}", REMEDY) from error
+    if config.format > FORMAT:
+        raise InputError(f"{path}: format {config.format} is newer than this triarch knows", "update triarch")
+    return config
+
+
+def empty(path: Path, make: Callable[[], Made]) -> Made:
+    """A module that takes no memory yet: the weights, not the config in `path`, say how much there will be.
+
+    Raises:
+        InputError: what the config tells does not fit together.
+    """
+    try:
+        with torch.device("meta"):
+            return make()
+    except (InputError, ValueError) as error:
+        told = f"its fields do not fit together: {str(error).splitlines()[0]}"
+        raise InputError(f"{path}: {told}", "bring back the file as it was") from error
 
 
 def new_config(architecture: str, size: str, settings: dict[str, Any], task: Task, spec: Spec) -> Config:

@@ -49,7 +49,7 @@ def measure(folder: Path, threads: int, limit: float | None = None, timed: bool 
         one = golden(folder)[0][:1]
         batch = artifact.task.prepare(collate(artifact.preprocessor.encode(one)))
         peak = inference_peak(artifact.model, batch)
-        answer = artifact.answers if artifact.config.spec.target.kind == "token" else artifact.predict
+        answer = artifact.answers if artifact.config.spec.target.kind in ("token", "features") else artifact.predict
         reading = latency(lambda: answer(one), limit) if timed else None
     return Reading(reading, peak, folder_bytes(folder))
 

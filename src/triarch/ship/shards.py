@@ -86,15 +86,31 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read, is larger than 64 MB, or is something else.
     """
+    found = _parsed(path)
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: an object is wanted", "fetch it again")
+    return found
+
+
+def read_list(path: Path) -> list[Any]:
+    """A list from a JSON file.
+
+    Raises:
+        InputError: as `read_json`.
+    """
+    found = _parsed(path)
+    if not isinstance(found, list):
+        raise InputError(f"{path}: a list is wanted", "fetch it again")
+    return found
+
+
+def _parsed(path: Path) -> Any:
     try:
         if path.stat().st_size > MOST_JSON:
             raise InputError(f"{path} is larger than {MOST_JSON:,} bytes")
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}", "fetch it again") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: an object is wanted")
-    return found
 
 
 def _files(folder: Path) -> dict[str, list[str] | None]:

@@ -18,9 +18,9 @@ from triarch.layers.vocabulary import Vocabulary
 class Head(nn.Module):
     """Logits over the vocabulary at every step."""
 
-    def __init__(self, dim: int, vocab_size: int, soft_cap: float | None = None) -> None:
+    def __init__(self, dim: int, vocab_size: int, soft_cap: float | None = None, bias: bool = False) -> None:
         super().__init__()
-        self.vocabulary = Vocabulary(dim, vocab_size, soft_cap=soft_cap)
+        self.vocabulary = Vocabulary(dim, vocab_size, bias, soft_cap)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """→ (B T V)."""
@@ -37,7 +37,8 @@ class Nats(Head):
             return super().forward(features, batch)
         values, target, real = features.values, batch.target, batch.mask
         if self.training and real is not None and not only_sizes(real):
-            values, target = values[real][None], target[real][None]
+            sought = target.ne(NOTHING)
+            values, target = values[sought][None], target[sought][None]
         return self.vocabulary.nats(values, target)
 
 
@@ -56,13 +57,15 @@ class LanguageModel:
         return spec
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
-        """Blocks (B T+1) → what is seen (B T), and as target what follows each step (B T)."""
+        """Blocks (B T+1) → what is seen (B T), and as target what follows each step (B T), where that is sought."""
         ids, mask = batch.input, batch.mask
         target = ids[:, 1:]
         if mask is not None:
             mask = mask[:, 1:]
             target = target.masked_fill(~mask, NOTHING)
-        return replace(batch, input=ids[:, :-1], mask=mask, target=target)
+        if batch.sought is not None:
+            target = target.masked_fill(~batch.sought[:, 1:], NOTHING)
+        return replace(batch, input=ids[:, :-1], mask=mask, target=target, sought=None)
 
     def head(self, shape: FeatureShape, spec: Spec) -> nn.Module:
         """The vocabulary, at every step.

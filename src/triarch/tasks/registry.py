@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Spec
 from triarch.tasks.classify import Classify
+from triarch.tasks.features import Summarise
 from triarch.tasks.forecast import Forecast
 from triarch.tasks.language_model import LanguageModel
 from triarch.tasks.masked_model import MaskedModel
@@ -15,6 +16,7 @@ from triarch.tasks.translate import Translate
 
 TASKS: dict[str, Callable[[Spec | None], Task]] = {
     "classify": Classify,
+    "features": Summarise,
     "forecast": Forecast,
     "language-model": LanguageModel,
     "masked-model": MaskedModel,
@@ -25,6 +27,7 @@ OF_KIND = {
     "future": ("forecast",),
     "token": ("language-model", "masked-model"),
     "text": ("translate",),
+    "features": ("features",),
 }
 
 
@@ -44,9 +47,9 @@ def find(name: str, spec: Spec | None = None) -> Task:
 
 
 def served(modalities: Sequence[str]) -> tuple[str, ...]:
-    """The tasks for which data of `modalities` can be used."""
+    """The tasks that can be learned from data of `modalities`."""
     only = {"forecast": "series", "language-model": "text", "masked-model": "text", "translate": "text"}
-    return tuple(name for name in TASKS if name not in only or only[name] in modalities)
+    return tuple(name for name in TASKS if name != Summarise.name and only.get(name, modalities[0]) in modalities)
 
 
 def scored_by(task: Task, metric: str | None) -> Task:

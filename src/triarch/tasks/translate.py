@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from triarch.core.results import Metric
@@ -54,14 +54,14 @@ class Translate:
             return batch
         return replace(batch, given=batch.target[:, :-1].clamp(min=PAD), target=batch.target[:, 1:])
 
-    def head(self, shape: FeatureShape, spec: Spec) -> nn.Module:
+    def head(self, shape: FeatureShape, spec: Spec) -> Head:
         """The vocabulary of the answers, at every step.
 
         Raises:
             ValueError: the backbone does not make one feature of each token.
         """
         each_token(shape)
-        return Head(shape.dim, spec.target.vocab_size)
+        return Head(shape.dim, spec.target.vocab_size, bias=spec.target.logits.bias)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of a token in nats, of logits (B T V), a tenth of each label spread over all tokens."""

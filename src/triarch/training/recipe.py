@@ -67,17 +67,22 @@ class Augment(_Part):
         return dict.fromkeys(cls.model_fields, 0.0) if entries is False else entries
 
 
+Scaling = Literal["llama3", "ntk", "linear", "none"]
+
+
 class Adapt(_Part):
     """How a trained model is fine-tuned, see `training/adapt.py`.
 
     `rank` and `alpha` are of the matrices that `lora` adds; `layer_decay` is the learning rate of a stage over that of
-    the one above it in `gradual`.
+    the one above it in `gradual`; `scaling` is how rotary positions are made to reach over a longer context, see
+    `training/longer.py`.
     """
 
     method: Literal["full", "head", "gradual", "lora"] = "full"
     rank: int = Field(8, ge=1, le=1024)
     alpha: float = Field(16.0, gt=0)
     layer_decay: float = Field(0.8, gt=0, le=1)
+    scaling: Scaling = "llama3"
 
 
 class Recipe(_Part):
@@ -85,8 +90,9 @@ class Recipe(_Part):
 
     `horizon`, `lookback`, `season`, `known`, `impute` and `calendar` say how series are continued, see `Continued`.
     `context` is how many tokens of a text a language model sees; `whole_words` hides those of a word together, where
-    hidden ones are sought; `begin` is the artifact whose weights are fine-tuned
-    as `adapt` says; `fold` is another way to part train and select;
+    hidden ones are sought; `begin` is the artifact whose weights are fine-tuned as `adapt` says; `fold` is another way
+    to part train and select; `batch_tokens` bounds batches of pairs of texts by the steps of both, in place of
+    `batch_size`, see `Buckets`;
     `fingerprint` is of the data that the training began with, and is checked when it goes on; `average` is the decay of
     an exponential average of the weights (0.999, say), which is then what is kept; `clip` bounds the norm of the
     gradient; `checkpoint_seconds` is the least time between two checkpoints.
@@ -120,6 +126,7 @@ class Recipe(_Part):
     epochs: float | None = Field(None, gt=0)
     seconds: float | None = Field(None, gt=0, le=1e8)
     batch_size: int = Field(64, ge=1)
+    batch_tokens: int | None = Field(None, ge=1)
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()
     augment: Augment = Augment()

@@ -50,7 +50,10 @@ def open_data(
         channels, height, width = model.settings.shape
         shape, white = (channels, height, width), model.settings.scale
     elif model is not None and model.settings.modality == "text":
-        modelled = replace(modelled, context=model.settings.shape[0], tokenizer=model.reader, learned=learned)
+        modelled = replace(
+            modelled, context=model.settings.shape[0], tokenizer=model.reader, learned=learned,
+            template=model.settings.template,
+        )  # fmt: skip
     return open_source(
         data, recipe.input, recipe.target, recipe.group, recipe.image_size, recipe.task,
         Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute, recipe.calendar),
@@ -69,7 +72,8 @@ def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
     """The recipe with nothing left to choose: size, learning rate and augmentation filled in, epochs counted in steps.
 
     Raises:
-        InputError: unknown model, other data than the recipe was made for, or augmentation for another modality.
+        InputError: unknown model, other data than the recipe was made for, augmentation for another modality, or
+            a bound on tokens where there are no pairs of texts.
     """
     fingerprint = dataset.spec.fingerprint
     if recipe.fingerprint not in (None, fingerprint):
@@ -79,7 +83,12 @@ def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
         )
     architecture, size = registry.parse(recipe.model)
     recipe = batched(recipe, dataset)
-    per_epoch = Stream(dataset, recipe.batch_size, recipe.seed).per_epoch
+    if recipe.batch_tokens is not None and dataset.answers is None:
+        raise InputError(
+            f"batch_tokens bounds batches of pairs of texts, and {dataset.spec.name} holds none",
+            "leave it out: batch_size says how many items a batch has",
+        )
+    per_epoch = Stream(dataset, recipe.batch_size, recipe.seed, batch_tokens=recipe.batch_tokens).per_epoch
     changes: dict[str, Any] = {
         "model": f"{architecture.name}/{size}", "fingerprint": fingerprint,
         "augment": _augment(recipe, dataset, per_epoch),
@@ -108,7 +117,8 @@ def start(recipe: Recipe, dataset: Dataset, task: Task, weights: Mapping[str, Te
         adapt(model, recipe.adapt)
     strengths = Strengths(**recipe.augment.model_dump(exclude_none=True))
     augment = Augmenter(strengths, dataset)
-    stream = Stream(dataset.folded(recipe.fold), recipe.batch_size, recipe.seed, augment=augment)
+    data = dataset.folded(recipe.fold)
+    stream = Stream(data, recipe.batch_size, recipe.seed, augment=augment, batch_tokens=recipe.batch_tokens)
     trainer = Trainer(model, task, stream, recipe)
     trainer.notes += fresh
     return trainer

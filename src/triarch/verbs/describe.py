@@ -135,6 +135,7 @@ def _training_step(
             "future": (spec.target.future.horizon,) if spec.target.future else (),
             "token": batch.input.shape[1:],
             "text": (spec.target.max_len,),
+            "features": (),
         }
         target = torch.zeros(rows, *steps[spec.target.kind], dtype=torch.long if whole else None)
         many = replace(like(batch, rows), target=target)
@@ -159,7 +160,8 @@ def _state(model: Model, batch: Batch) -> int | None:
         except ValueError:
             return None
         if isinstance(model, Pair) and batch.given is not None:
-            _, state = model.backbone(batch.given, None, model.begin(model.context(batch)))
+            start = model.network(model.context(batch)).start(1, model.target.max_len)
+            _, state = model.backbone(batch.given, None, start)
         else:
             _, state = model.backbone(batch.input, None, state)
     return None if state is None else state_bytes(state)

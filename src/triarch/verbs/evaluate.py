@@ -43,6 +43,11 @@ def evaluate(
 
     loaded = load(artifact)
     spec, metric = loaded.config.spec, loaded.task.primary
+    if spec.target.kind == "features":
+        raise InputError(
+            f"{artifact} has no head: it gives features, and none are right or wrong",
+            "`triarch finetune` teaches it a task",
+        )
     stored = data is None
     origin = Path(artifact) / "run" / "recipe.yaml"
     recipe = recipes.make(recipes.read(origin)) if origin.is_file() else None

@@ -12,8 +12,9 @@ def export(artifact: str | Path, *, to: str = "hf", out: Path | None = None) -> 
 
     Args:
         artifact: folder that `pretrain`, `train` or `choose` wrote, or one of Transformers.
-        to: hf: the folder that Transformers opens (AutoModelForCausalLM, or AutoModelForMaskedLM; AutoTokenizer), for
-            language models of decoder, mamba2 and griffin, and masked ones of encoder as BERT.
+        to: hf: the folder that Transformers opens (AutoModelForCausalLM, MaskedLM or Seq2SeqLM; AutoTokenizer), for
+            language models of decoder, mamba2 and griffin, masked ones of encoder as BERT, and translators of
+            encoder+decoder as Marian.
         out: the folder; must be new or empty. exports/NAME-N if not given.
     """
     from triarch.core.errors import InputError, near

@@ -24,6 +24,7 @@ def finetune(
     target: str | None = None,
     group: str | None = None,
     task: str | None = None,
+    context: int | None = None,
     out: Path | None = None,
     set: Mapping[str, Any] | Sequence[str] = (),
 ) -> Training:
@@ -46,14 +47,17 @@ def finetune(
         input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
         group: column that says which items belong together: they stay in one split.
-        task: what to learn, where it should not be inferred; translations stay translations, and a list of texts is
+        task: what to learn, where it should not be inferred; translations stay translations, and text without labels is
             learned as the model's own was.
+        context: of a language model: the tokens that it sees, more than it was trained on or fewer; rotary positions
+            are scaled for more (--set adapt.scaling=llama3, ntk, linear or none), learned ones get new rows.
         out: folder of the new artifact; must be new or empty. runs/NAME-N if not given.
         set: one entry of the recipe, key=value: --set adapt.rank=4 --set optimiser.lr=0.001.
     """
     from typing import get_args
 
     from triarch.core.errors import InputError, near
+    from triarch.data.open import unlabelled
     from triarch.model import needed
     from triarch.models import registry
     from triarch.ship.open import load
@@ -69,13 +73,14 @@ def finetune(
     base = load(artifact)
     config = base.config
     kind = config.spec.target.kind
-    if task is None and (kind == "text" or (kind == "token" and isinstance(data, list) and not target)):
+    if task is None and (kind == "text" or (kind == "token" and not target and unlabelled(data))):
         task = base.task.name
     settings = {**needed(registry.find(config.architecture), base.task), **config.settings}
     if steps is epochs is seconds is None:
         epochs = EPOCHS
     entries: dict[str, Any] = {"begin": str(artifact), "adapt.method": adapt}
     entries |= {f"settings.{name}": value for name, value in settings.items()}
+    entries |= {} if context is None else {"context": context}
     return train(
         data, model=config.model, steps=steps, epochs=epochs, seconds=seconds, seed=seed, threads=threads,
         workers=workers, input=input, target=target, group=group, task=task, out=out, set=changed(entries, set),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from triarch.core.results import Writing
 
 if TYPE_CHECKING:
+    from triarch.data.template import Dialogue
     from triarch.generation.settings import Settings
     from triarch.generation.stream import Event
     from triarch.ship.writer import Writer
+
+    Asked = tuple[str | Dialogue, int]
 
 AT_ONCE = 32
 MOST_PROMPTS = 100_000
@@ -21,15 +24,15 @@ def generate(
     artifact: str | Path, *, prompt: str | None = None, prompts: Path | None = None, max_tokens: int = 128,
     temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
     repetition_penalty: float = 1.0, beams: int = 1, length_penalty: float = 1.0, stop: Sequence[str] = (),
-    seed: int = 0, draft: str | None = None, logprobs: bool = False, threads: int | None = None,
+    seed: int = 0, draft: str | None = None, chat: bool = False, logprobs: bool = False, threads: int | None = None,
 ) -> Writing:  # fmt: skip
-    """Go on with a text.
+    """Go on with a text, or write what it becomes where the model translates.
 
     Args:
-        artifact: folder of a causal language model.
-        prompt: the text to go on with; empty: a new one is begun.
+        artifact: folder of a causal language model, or of one that translates.
+        prompt: the text to go on with, or to translate; empty: a new one is begun.
         prompts: a file of prompts instead: a line each; or .jsonl, a line each with a string, or with an object that
-            has `prompt` and may have `seed`.
+            has `prompt`, or with --chat `messages`, and may have `seed`.
         max_tokens: make at most so many tokens.
         temperature: below 1 draws are surer, above wilder; 0 takes the most probable token always.
         top_k: draw from so many of the most probable tokens only.
@@ -41,6 +44,8 @@ def generate(
         stop: end the text before this string; may be given several times.
         seed: of what is drawn; each text depends on its own seed alone, never on the others of a file.
         draft: a smaller artifact with the same tokenizer that runs ahead; the texts are distributed as without it.
+        chat: the prompt is what a user says: it goes into the artifact's own template, and the answer comes; for what
+            was fine-tuned on instructions or messages, here or elsewhere.
         logprobs: tell the log-probability of each token.
         threads: threads inside an operation; all cores if not given.
     """
@@ -48,11 +53,11 @@ def generate(
 
     from triarch.core.results import Written
 
-    asked = _asked(prompt, prompts, seed)
+    asked = _asked(prompt, prompts, seed, chat)
     shaped = _settings(
         max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, beams, length_penalty, stop, logprobs
     )
-    writers = _writers(artifact, draft)
+    writers = _writers(artifact, draft, chat)
     made: list[Written] = []
     for start in range(0, len(asked), AT_ONCE):
         batch = asked[start : start + AT_ONCE]
@@ -67,7 +72,7 @@ def generate(
             reasons[event.text], seconds[event.text] = event.reason, perf_counter() - began
         made += [
             Written(text, len(tokens), len(tokens) / max(time, 1e-9), reason, one, tokens, known if logprobs else None)
-            for (one, _), text, tokens, time, reason, known in zip(batch, texts, ids, seconds, reasons, told)
+            for one, text, tokens, time, reason, known in zip(_said(batch), texts, ids, seconds, reasons, told)
         ]
     return Writing(str(artifact), made, alone=prompts is None)
 
@@ -76,14 +81,14 @@ def stream(
     artifact: str | Path, *, prompt: str | None = None, prompts: Path | None = None, max_tokens: int = 128,
     temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None,
     repetition_penalty: float = 1.0, beams: int = 1, length_penalty: float = 1.0, stop: Sequence[str] = (),
-    seed: int = 0, draft: str | None = None, logprobs: bool = False, threads: int | None = None,
+    seed: int = 0, draft: str | None = None, chat: bool = False, logprobs: bool = False, threads: int | None = None,
 ) -> Iterator[str]:  # fmt: skip
     """The text of `generate` as it comes; of several prompts one after the other, each after a line with its number."""
-    asked = _asked(prompt, prompts, seed)
+    asked = _asked(prompt, prompts, seed, chat)
     shaped = _settings(
         max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, beams, length_penalty, stop, logprobs
     )
-    writers = _writers(artifact, draft)
+    writers = _writers(artifact, draft, chat)
     for start in range(0, len(asked), AT_ONCE):
         batch = asked[start : start + AT_ONCE]
         waiting, done, turn = ["" for _ in batch], [False for _ in batch], 0
@@ -100,13 +105,13 @@ def stream(
                 yield "\n" if prompts is None else f"\n--- {start + turn} of {len(asked)}\n"
 
 
-def _writers(artifact: str | Path, draft: str | None) -> tuple[Writer, Writer | None]:
+def _writers(artifact: str | Path, draft: str | None, chat: bool) -> tuple[Writer, Writer | None]:
     """The model, and the one that runs ahead."""
     from triarch.core.errors import InputError
     from triarch.ship.open import load
     from triarch.ship.writer import Writer
 
-    writer = Writer(load(artifact))
+    writer = Writer(load(artifact), chat)
     ahead = None if draft is None else Writer(load(draft))
     if ahead is not None and ahead.tokenizer.to_str() != writer.tokenizer.to_str():
         raise InputError(f"{draft} has another tokenizer than {artifact}", "train the draft with the model's tokenizer")
@@ -114,7 +119,7 @@ def _writers(artifact: str | Path, draft: str | None) -> tuple[Writer, Writer | 
 
 
 def _events(
-    writers: tuple[Writer, Writer | None], batch: list[tuple[str, int]], settings: Settings, threads: int | None
+    writers: tuple[Writer, Writer | None], batch: list[Asked], settings: Settings, threads: int | None
 ) -> Iterator[Event]:
     """What the generator makes of a batch of prompts and their seeds."""
     from dataclasses import replace
@@ -123,14 +128,16 @@ def _events(
     from triarch.generation.stream import stream as generated
 
     writer, ahead = writers
+    texts = [text for text, _ in batch]
     with computing(cores() if threads is None else threads):
+        network, prompts = writer.begin(texts)
         yield from generated(
-            writer.network,
-            [writer.read(text) for text, _ in batch],
+            network,
+            prompts,
             replace(settings, end=writer.end, banned=writer.banned),
             seeds=[seed for _, seed in batch],
             decode=writer.decode,
-            draft=None if ahead is None else ahead.network,
+            draft=None if ahead is None else ahead.begin(texts)[0],
         )
 
 
@@ -147,7 +154,12 @@ def _settings(
     )  # fmt: skip
 
 
-def _asked(prompt: str | None, prompts: Path | None, seed: int) -> list[tuple[str, int]]:
+def _said(batch: list[Asked]) -> list[str]:
+    """The prompts, of dialogues what was said last."""
+    return [prompt if isinstance(prompt, str) else prompt[-1]["content"] for prompt, _ in batch]
+
+
+def _asked(prompt: str | None, prompts: Path | None, seed: int, chat: bool) -> list[Asked]:
     """The prompts, each with its seed."""
     import json
 
@@ -165,7 +177,7 @@ def _asked(prompt: str | None, prompts: Path | None, seed: int) -> list[tuple[st
         lines = Path(prompts).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{prompts} cannot be read: {error}", "give a text file in UTF-8") from error
-    asked: list[tuple[str, int]] = []
+    asked: list[Asked] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -177,12 +189,28 @@ def _asked(prompt: str | None, prompts: Path | None, seed: int) -> list[tuple[st
         except json.JSONDecodeError as error:
             raise InputError(f"{prompts}, line {number} is no JSON: {error}", "mend the line") from error
         entry = {"prompt": given} if isinstance(given, str) else given
-        if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str) or entry.keys() - {"prompt", "seed"}:
-            raise InputError(f"{prompts}, line {number} has no prompt", 'write "text" or {"prompt": "text", "seed": 1}')
+        one = _entry(entry, chat, f"{prompts}, line {number}")
         own = entry.get("seed", seed)
         if not isinstance(own, int) or isinstance(own, bool) or not 0 <= own < 1 << 63:
             raise InputError(f"{prompts}, line {number}: the seed {own!r} is no whole number from 0", "mend it")
-        asked.append((entry["prompt"], own))
+        asked.append((one, own))
     if not 0 < len(asked) <= MOST_PROMPTS:
         raise InputError(f"{prompts} has {len(asked):,} prompts; 1 to {MOST_PROMPTS:,} are wanted", "a line for each")
     return asked
+
+
+def _entry(entry: Any, chat: bool, where: str) -> str | Dialogue:
+    """The prompt of a line, or its messages."""
+    from triarch.core.errors import InputError
+    from triarch.data.dialogues import read_message
+
+    kind = "messages" if chat and isinstance(entry, dict) and "messages" in entry else "prompt"
+    wanted = list if kind == "messages" else str
+    if not isinstance(entry, dict) or not isinstance(entry.get(kind), wanted) or entry.keys() - {kind, "seed"}:
+        raise InputError(f"{where} has no prompt", 'write "text" or {"prompt": "text", "seed": 1}')
+    prompt = entry[kind]
+    if isinstance(prompt, str):
+        return prompt
+    if not prompt:
+        raise InputError(f"{where}: there are no messages", "give one at least")
+    return [read_message(one, f"{where}, message {place}") for place, one in enumerate(prompt, 1)]

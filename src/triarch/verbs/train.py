@@ -63,27 +63,22 @@ def train(
         set: one entry of the recipe, key=value: --set optimiser.lr=0.01 --set settings.depth=2.
         resume: folder of an interrupted training to go on with; nothing else is needed.
     """
-    from dataclasses import replace
     from shlex import quote
 
     from safetensors.torch import save
 
-    from triarch.core.errors import InputError, Interrupted
+    from triarch.core.errors import Interrupted
     from triarch.core.files import new_folder, only_one, write_bytes, write_text
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
     from triarch.data.asked import names
-    from triarch.data.dataset import prepare
-    from triarch.measure.count import params
-    from triarch.measure.statistics import score_interval
     from triarch.ship.deliver import Measured, deliver
     from triarch.ship.open import load
-    from triarch.tasks import registry as tasks
     from triarch.training.adapt import adapter, merge, trained_params
     from triarch.training.evaluate import evaluate
     from triarch.training.recipe import to_yaml
     from triarch.training.session import Session
-    from triarch.training.start import finished, open_data, resolve, start, useful_threads
+    from triarch.training.start import finished, resolve, start, useful_threads
 
     given = {
         "model": model, "steps": steps, "epochs": epochs, "seconds": seconds, "seed": seed, "threads": threads,
@@ -97,25 +92,16 @@ def train(
     asked, place = _resumed(data, resume, given) if resume else _asked(data, given)
     with computing(asked.threads), progress("reading") as reading:
         base = load(asked.begin) if asked.begin else None
-        fitted = None if base is None else base.preprocessor
-        if base is not None and (asked.tokenizer is not None or asked.context is not None):
-            name = "context" if asked.tokenizer is None else "tokenizer"
-            raise InputError(f"{asked.begin} keeps its {name}: it is not to be chosen anew", f"leave {name} out")
-        source = open_data(place, asked, reading.update, fitted)
-        if base is not None and source.modality != base.config.spec.modality:
-            holds = base.config.spec.modality
-            raise InputError(f"{source.name} holds {source.modality}, {asked.begin} was trained on {holds}")
-        dataset = prepare(source, asked.tokenizer, fitted, reading.update, learned=True)
-        if base is not None and dataset.spec.target.kind == base.config.spec.target.kind == "token":
-            sought = replace(dataset.spec.target, logits=base.config.spec.target.logits)
-            dataset = replace(dataset, spec=replace(dataset.spec, target=sought))
-        learned = tasks.find(asked.task, dataset.spec) if asked.task else tasks.infer(dataset.spec)
+        asked, longer = _longer(asked, base)
+        dataset, learned = _read(place, asked, base, reading.update)
         asked, dataset = resolve(asked, dataset), dataset.folded(asked.fold)
         if "threads" not in asked.model_fields_set:
             asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
     with computing(asked.threads, asked.seed, flush_denormals=True):
         trainer = start(asked, dataset, learned, None if base is None else base.weights())
-        changing = trained_params(trainer.model)
+        changing = None if base is None else trained_params(trainer.model)
+        corpus = dataset.source.corpus
+        trainer.notes = [*longer, *trainer.notes, *(corpus.told if corpus else ())]
         stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
 
@@ -131,29 +117,81 @@ def train(
             if asked.adapt.method == "lora":
                 write_bytes(folder / "run" / "adapter.safetensors", save(adapter(trainer.result)))
             merge(trainer.result)
-            metric, result, done = learned.primary, scores(), finished(trainer)
-            values = result.metrics[metric.name]
-            outcome = Training(
-                model=asked.model,
-                metric=metric,
-                score=result.score(metric),
-                interval=score_interval(values, result.strata(metric)),
-                n=len(values),
-                split="select",
-                steps=trainer.step,
-                seconds=round(trainer.elapsed, 2),
-                params=params(trainer.result),
-                seed=asked.seed,
-                threads=asked.threads,
-                artifact=str(folder),
-                trained_params=None if base is None else changing,
-                notes=trainer.notes,
-            )
-            write_text(folder / "run" / "recipe.yaml", to_yaml(done))
+            outcome = _outcome(trainer, asked, scores(), folder, changing)
+            done = to_yaml(finished(trainer))
+            write_text(folder / "run" / "recipe.yaml", done)
             origin = Path(asked.begin).name if asked.begin else None
             measured = Measured(outcome.score, outcome.interval, outcome.n, outcome.split, origin=origin)
-            deliver(folder, asked.model, trainer.result, asked.settings, learned, dataset, measured, to_yaml(done))
+            deliver(folder, asked.model, trainer.result, asked.settings, learned, dataset, measured, done)
     return outcome
+
+
+def _longer(asked: Any, base: Any) -> tuple[Any, list[str]]:
+    """The recipe with what a longer context than `base` has asks of it, and that in words."""
+    from triarch.core.errors import InputError
+    from triarch.training.longer import lengthen
+
+    if base is None:
+        return asked, []
+    if asked.tokenizer is not None:
+        raise InputError(f"{asked.begin} keeps its tokenizer: it is not to be chosen anew", "leave tokenizer out")
+    if asked.context is None or base.preprocessor.tokenizer is None:
+        return asked, []
+    asked, said = lengthen(asked, base.config.spec.shape[0], base.config.settings)
+    return asked, [said] if said else []
+
+
+def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
+    """The dataset, as `base` takes it where there is one, and what is learned of it."""
+    from dataclasses import replace
+
+    from triarch.core.errors import InputError
+    from triarch.data.dataset import prepare
+    from triarch.tasks import registry as tasks
+    from triarch.training.start import open_data
+
+    fitted = None if base is None else base.preprocessor
+    if fitted is not None and fitted.tokenizer is not None and asked.context is not None:
+        fitted = fitted.changed(context=asked.context)
+    source = open_data(place, asked, report, fitted)
+    if base is not None and asked.context is not None and source.corpus is None:
+        raise InputError(
+            f"{asked.begin} keeps its context where no language is modelled", "leave context out, or --task"
+        )
+    if base is not None and source.modality != base.config.spec.modality:
+        raise InputError(
+            f"{source.name} holds {source.modality}, {asked.begin} was trained on {base.config.spec.modality}"
+        )
+    dataset = prepare(source, asked.tokenizer, fitted, report, learned=True)
+    if base is not None and dataset.spec.target.kind == base.config.spec.target.kind == "token":
+        sought = replace(dataset.spec.target, logits=base.config.spec.target.logits)
+        dataset = replace(dataset, spec=replace(dataset.spec, target=sought))
+    return dataset, tasks.find(asked.task, dataset.spec) if asked.task else tasks.infer(dataset.spec)
+
+
+def _outcome(trainer: Any, asked: Any, result: Any, folder: Path, changed: int | None) -> Training:
+    """What is said of a training that has ended."""
+    from triarch.measure.count import params
+    from triarch.measure.statistics import score_interval
+
+    metric = trainer.task.primary
+    values = result.metrics[metric.name]
+    return Training(
+        model=asked.model,
+        metric=metric,
+        score=result.score(metric),
+        interval=score_interval(values, result.strata(metric)),
+        n=len(values),
+        split="select",
+        steps=trainer.step,
+        seconds=round(trainer.elapsed, 2),
+        params=params(trainer.result),
+        seed=asked.seed,
+        threads=asked.threads,
+        artifact=str(folder),
+        trained_params=changed,
+        notes=trainer.notes,
+    )
 
 
 def _asked(data: Any, given: dict[str, Any]) -> tuple[Any, Any]:

@@ -123,21 +123,38 @@ def _parts(records: Records, kept: NDArray[np.int64]) -> tuple[NDArray[np.uint8]
     by_document = len(np.unique(whole[free])) >= FEWEST
     groups = np.unique(whole[free] if by_document else np.flatnonzero(free), return_index=True, return_inverse=True)
     _, begins, group = groups
-    keys, sizes = records["print"][kept][free][begins], records["bytes"][kept][free]
-    weights = np.bincount(group, weights=sizes)
-    order = np.argsort(keys, kind="stable")
-    share = min(SHARE, MOST_BYTES / max(1.0, float(weights.sum())))
+    weights = np.bincount(group, weights=records["bytes"][kept][free])
+    number_of = in_order(records["print"][kept][free][begins], weights, wanted)
+    parts[free] = number_of[group]
+    unit, share = "document" if by_document else "stretch", share_of(weights)
+    taken = f"{' and '.join(wanted)} {share:.1%} of the bytes each, by {unit}, in the order of the hash of its content"
+    return parts, "; ".join(filter(None, [", ".join(own) + " as the data has them" if own else "", taken]))
+
+
+def share_of(weights: NDArray[np.generic]) -> float:
+    """The part of the bytes that select gets, and confirm."""
+    return min(SHARE, MOST_BYTES / max(1.0, float(weights.sum())))
+
+
+def in_order(
+    keys: NDArray[np.uint64], weights: NDArray[np.generic], wanted: Sequence[str] = DEALT
+) -> NDArray[np.uint8]:
+    """The split of each document (D), a position in `SPLITS`: in the order of their hashes, `wanted` first, each its
+    share of the bytes but one document at least; the others are train, one at least.
+
+    Args:
+        keys: hashes (D).
+        weights: bytes (D).
+    """
+    order, share = np.argsort(keys, kind="stable"), share_of(weights)
     ends = np.cumsum(weights[order]) / max(1.0, float(weights.sum()))
     number_of = np.full(len(order), SPLITS.index("train"), dtype=np.uint8)
     start = 0
-    for name in wanted:
+    for place, name in enumerate(wanted):
         if start >= len(order):
             break
-        before = float(ends[start - 1]) if start else 0.0
-        stop = max(start + 1, int(np.searchsorted(ends, before + share)))
+        before, later = float(ends[start - 1]) if start else 0.0, len(wanted) - place
+        stop = max(start + 1, min(int(np.searchsorted(ends, before + share)), len(order) - later))
         number_of[order[start:stop]] = SPLITS.index(name)
         start = stop
-    parts[free] = number_of[group]
-    unit = "document" if by_document else "stretch"
-    taken = f"{' and '.join(wanted)} {share:.1%} of the bytes each, by {unit}, in the order of the hash of its content"
-    return parts, "; ".join(filter(None, [", ".join(own) + " as the data has them" if own else "", taken]))
+    return number_of

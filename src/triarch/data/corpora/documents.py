@@ -74,9 +74,10 @@ class Document(NamedTuple):
 
 
 def kind_of(path: Path) -> Kind | None:
-    """How a file is read, by the ending of its name; None: it holds no documents."""
+    """How a file is read, by the ending of its name; None: it holds no documents, .ts with time series among them."""
     name = path.name.lower()
-    return next((kind for ending, kind in KINDS.items() if name.endswith(ending)), None)
+    kind = next((kind for ending, kind in KINDS.items() if name.endswith(ending)), None)
+    return None if kind and holds_series(path) else kind
 
 
 def holds_series(path: Path) -> bool:

@@ -107,7 +107,7 @@ def _files(root: Path) -> tuple[list[tuple[Path, Kind, str]], list[str]]:
     found: list[Path] = []
     rest: list[Path] = []
     for path in _below(root):
-        (found if kind_of(path) and not holds_series(path) else rest).append(path)
+        (found if kind_of(path) else rest).append(path)
     if not found and any(map(holds_series, rest)):
         raise _series(root)
     if not found:

@@ -3,7 +3,8 @@
 x ← x + attention(norm(x)), x ← x + feed(norm(x)). The defaults are Llama's (Touvron et al. 2023, arXiv 2302.13971):
 rotary positions, RMS norm, swiglu, no biases. Learned positions, layer norm, gelu and biases make it GPT-2 (Radford et
 al. 2019, "Language models are unsupervised multitask learners"); `bias` "qkv" makes it Qwen2 (arXiv 2407.10671), a
-`window` Mistral (Jiang et al. 2023, arXiv 2310.06825). It wins where a sequence is to be continued, and with much data;
+`window` Mistral (Jiang et al. 2023, arXiv 2310.06825); without `norm_first` each part is normalised after it, as in
+Marian (Junczys-Dowmunt et al. 2018, arXiv 1804.00344). It wins where a sequence is to be continued, and with much data;
 to classify what is known as a whole, an encoder sees both sides. With a window its memory does not grow.
 """
 
@@ -38,8 +39,8 @@ class Config:
     """Settings of `decoder`.
 
     hidden_dim is the width inside the feed-forward part, num_kv_heads None is num_heads, head_dim None is
-    dim / num_heads, eps None what the norm has; context_dim is the width of a context that it attends to; None: it
-    attends to none.
+    dim / num_heads, eps None what the norm has; embeddings are multiplied by embed_scale; context_dim is the width of a
+    context that it attends to; None: it attends to none.
     """
 
     dim: int = 32
@@ -48,11 +49,13 @@ class Config:
     num_kv_heads: int | None = None
     head_dim: int | None = None
     hidden_dim: int = 96
+    embed_scale: float = 1.0
     position: Position = "rotary"
     rotary: Rotary = UNSCALED
     norm: Literal["rms", "layer"] = "rms"
+    norm_first: bool = True
     eps: float | None = None
-    feed: Literal["swiglu", "gelu"] = "swiglu"
+    feed: Literal["swiglu", "gelu", "silu", "relu"] = "swiglu"
     bias: Bias = "none"
     window: int | None = None
     context_dim: int | None = None
@@ -64,7 +67,7 @@ class Config:
         biased = self.bias == "all"
         if self.feed == "swiglu":
             return SwiGLU(self.dim, self.hidden_dim, biased)
-        return MLP(self.dim, self.hidden_dim, biased, approximate="tanh")
+        return MLP(self.dim, self.hidden_dim, biased, "gelu-tanh" if self.feed == "gelu" else self.feed)
 
 
 class Block(nn.Module):
@@ -72,6 +75,7 @@ class Block(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.norm_first = config.norm_first
         self.attention_norm = _norm(config)
         self.attention = SelfAttention(
             config.dim, config.num_heads, config.head_dim, num_kv_heads=config.num_kv_heads, bias=config.bias
@@ -91,11 +95,20 @@ class Block(nn.Module):
         self, x: Tensor, view: View, cache: Cache | None = None, memory: Memory = ()
     ) -> tuple[Tensor, Cache | None]:
         """(B T D) → (B T D), and the cache with these steps in it."""
+        if not self.norm_first:
+            return self._normed_after(x, view, cache, memory)
         attended, cache = self.attention(self.attention_norm(x), view, cache)
         x = x + self.dropout(attended)
         if memory and self.cross is not None and self.cross_norm is not None:
             x = x + self.dropout(self.cross(self.cross_norm(x), memory))
         return x + self.dropout(self.feed(self.feed_norm(x))), cache
+
+    def _normed_after(self, x: Tensor, view: View, cache: Cache | None, memory: Memory) -> tuple[Tensor, Cache | None]:
+        attended, cache = self.attention(x, view, cache)
+        x = self.attention_norm(x + self.dropout(attended))
+        if memory and self.cross is not None and self.cross_norm is not None:
+            x = self.cross_norm(x + self.dropout(self.cross(x, memory)))
+        return self.feed_norm(x + self.dropout(self.feed(x))), cache
 
 
 class Decoder(Backbone):
@@ -106,11 +119,11 @@ class Decoder(Backbone):
         head_dim = config.head_dim or config.dim // config.num_heads
         self.sight = Sight(True, config.position, config.num_heads, head_dim, config.window, config.rotary)
         self.num_kv_heads = config.num_kv_heads or config.num_heads
-        self.embed = Embed(spec, config.dim, image=config.image)
+        self.embed = Embed(spec, config.dim, image=config.image, scale=config.embed_scale)
         self.position = AddPosition(config.position, config.dim, self.embed.max_len)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
-        self.norm = _norm(config)
+        self.norm = _norm(config) if config.norm_first else nn.Identity()
         self.shape = FeatureShape("sequence", config.dim, self.embed.stride, config.dim)
 
     def forward(

@@ -22,10 +22,10 @@ from triarch.core.types import Features, FeatureShape
 from triarch.layers.attention import AttentionState, Cache, SelfAttention
 from triarch.layers.backbone import Backbone
 from triarch.layers.embed import Embed
-from triarch.layers.feed import MLP
+from triarch.layers.feed import MLP, Activation
 from triarch.layers.geometry import ImageOrder
 from triarch.layers.pack import pack
-from triarch.layers.pool import last, mean
+from triarch.layers.pool import first, last, mean
 from triarch.layers.position import AddPosition, Position
 from triarch.layers.sight import Sight, View
 from triarch.models.registry import Architecture
@@ -36,19 +36,23 @@ class Config:
     """Settings of `encoder`; hidden_dim is the width inside the feed-forward part.
 
     BERT (Devlin et al. 2018, arXiv 1810.04805) has learned positions, no `norm_first`, and `embed_norm`: its input is
-    normalised too. Its `kinds` tell the texts of a pair apart; what is read here is of the first kind. Dropout acts on
-    the residual paths only: on attention's weights it would cost the fast kernels.
+    normalised too. Its `kinds` tell the texts of a pair apart; what is read here is of the first kind. `feed` is the
+    activation between the two matrices, `embed_scale` what embeddings are multiplied by, and `pool` makes the summary:
+    the mean, the first step, or a class token before it. Dropout acts on the residual paths only: on attention's
+    weights it would cost the fast kernels.
     """
 
     dim: int = 32
     depth: int = 2
     num_heads: int = 2
     hidden_dim: int = 128
+    feed: Activation = "gelu"
     position: Position = "learned"
-    pool: Literal["mean", "class"] = "mean"
+    pool: Literal["mean", "class", "first"] = "mean"
     causal: bool = False
     norm_first: bool = True
     embed_norm: bool = False
+    embed_scale: float = 1.0
     eps: float = 1e-5
     kinds: int = 0
     image: ImageOrder = "patches"
@@ -64,7 +68,7 @@ class Block(nn.Module):
         self.attention_norm = nn.LayerNorm(config.dim, eps=config.eps)
         self.attention = SelfAttention(config.dim, config.num_heads)
         self.feed_norm = nn.LayerNorm(config.dim, eps=config.eps)
-        self.feed = MLP(config.dim, config.hidden_dim)
+        self.feed = MLP(config.dim, config.hidden_dim, activation=config.feed)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, view: View, cache: Cache | None = None) -> tuple[Tensor, Cache | None]:
@@ -89,8 +93,9 @@ class Encoder(Backbone):
         if config.causal and config.pool == "class":
             raise ValueError("a causal encoder has no class token: pool must be 'mean', its summary is the last step")
         self.causal = config.causal
+        self.summary = last if config.causal else first if config.pool == "first" else mean
         self.sight = Sight(config.causal, config.position, config.num_heads, config.dim // config.num_heads)
-        self.embed = Embed(spec, config.dim, image=config.image)
+        self.embed = Embed(spec, config.dim, image=config.image, scale=config.embed_scale)
         self.class_token = nn.Parameter(torch.zeros(config.dim)) if config.pool == "class" else None
         self.position = AddPosition(config.position, config.dim, self.embed.max_len + (self.class_token is not None))
         self.kinds = nn.Parameter(0.02 * torch.randn(config.kinds, config.dim)) if config.kinds else None
@@ -129,7 +134,7 @@ class Encoder(Backbone):
             values = packed.padded(values, seen)
         if self.class_token is not None:
             return Features(values[:, 1:], mask, "sequence", values[:, 0]), None
-        return Features(values, mask, "sequence", (last if self.causal else mean)(values, mask)), None
+        return Features(values, mask, "sequence", self.summary(values, mask)), None
 
     def _enter(self, values: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
         """What the first block gets, (B T D)."""

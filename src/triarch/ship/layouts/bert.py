@@ -25,11 +25,11 @@ KINDS = 2
 def read(fields: Fields, task: str | None) -> Told:
     """BertConfig → what it tells."""
     layers, vocab_size = fields.count("num_hidden_layers", 12), fields.count("vocab_size", 30522)
-    eps = fields.number("layer_norm_eps", 1e-12)
+    dim, eps = fields.count("hidden_size", 768), fields.number("layer_norm_eps", 1e-12)
     fields.only("hidden_act", "gelu")
     fields.only("position_embedding_type", "absolute")
     settings = {
-        "dim": fields.count("hidden_size", 768), "depth": layers, "num_heads": fields.count("num_attention_heads", 12),
+        "dim": dim, "depth": layers, "num_heads": fields.heads("num_attention_heads", 12, dim),
         "hidden_dim": fields.count("intermediate_size", 3072), "eps": eps, "position": "learned", "norm_first": False,
         "embed_norm": True, "kinds": fields.count("type_vocab_size", KINDS),
     }  # fmt: skip
@@ -48,9 +48,11 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
     if not spec.target.logits.tied:
         raise ValueError("its logits are read off a matrix of their own, BERT's off the embedding")
     wanted = {
-        "position": "learned", "norm_first": False, "embed_norm": True, "causal": False, "pool": "mean",
-        "eps": spec.target.logits.eps,
+        "position": "learned", "norm_first": False, "embed_norm": True, "causal": False, "feed": "gelu",
+        "embed_scale": 1.0, "eps": spec.target.logits.eps,
     }  # fmt: skip
+    if config.pool == "class":
+        raise ValueError("it has a class token beside the steps, BERT's is one of them")
     for name, value in wanted.items():
         if getattr(config, name) != value:
             raise ValueError(f"{name} is {getattr(config, name)!r}, BERT's is {value!r}")

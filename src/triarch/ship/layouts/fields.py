@@ -59,6 +59,17 @@ class Fields:
             raise self.fault(name, "a whole number from 1 on is wanted")
         return value
 
+    def heads(self, name: str, default: int, dim: int) -> int:
+        """A count of heads that share a width of `dim`.
+
+        Raises:
+            InputError: it does not divide it.
+        """
+        value = self.count(name, default)
+        if dim % value:
+            raise self.fault(name, f"it has to divide the width of the model, {dim}; fetch the file again")
+        return value
+
     def number(self, name: str, default: float) -> float:
         """A finite number above 0; the default where the field is missing or null.
 
@@ -103,8 +114,8 @@ class Fields:
         Raises:
             InputError: one is left.
         """
-        for name, value in NEUTRAL.items():
-            self.only(name, value)
+        for name in NEUTRAL.keys() - self._taken:
+            self.only(name, NEUTRAL[name])
         left = sorted(set(self.values) - self._taken - HARMLESS - set(harmless))
         if left:
             raise self.fault(left[0], "triarch does not know it; take the field out if it changes no answer")

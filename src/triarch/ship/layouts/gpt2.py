@@ -28,7 +28,7 @@ def read(fields: Fields, task: str | None) -> Told:
     fields.only("scale_attn_weights", True)
     fields.only("scale_attn_by_inverse_layer_idx", False)
     settings = {
-        "dim": dim, "depth": layers, "num_heads": fields.count("n_head", 12),
+        "dim": dim, "depth": layers, "num_heads": fields.heads("n_head", 12, dim),
         "hidden_dim": fields.count("n_inner", 4 * dim), "eps": fields.number("layer_norm_epsilon", 1e-5),
         "position": "learned", "norm": "layer", "feed": "gelu", "bias": "all",
     }  # fmt: skip
@@ -43,7 +43,10 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
     Raises:
         ValueError: GPT-2 is not made so.
     """
-    wanted = {"position": "learned", "norm": "layer", "feed": "gelu", "bias": "all", "window": None}
+    wanted = {
+        "position": "learned", "norm": "layer", "norm_first": True, "feed": "gelu", "bias": "all", "window": None,
+        "embed_scale": 1.0,
+    }  # fmt: skip
     for name, value in wanted.items():
         if getattr(config, name) != value:
             raise ValueError(f"{name} is {getattr(config, name)!r}, GPT-2's is {value!r}")

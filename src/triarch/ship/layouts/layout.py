@@ -27,6 +27,7 @@ class Pair:
         sizes: of theirs along `axis`, where there are several.
         axis: of ours, along which they lie one after the other.
         turned: theirs, with its last two axes exchanged.
+        row: theirs has one axis more, of 1, before those of ours.
     """
 
     ours: tuple[str, ...]
@@ -34,6 +35,7 @@ class Pair:
     sizes: Shape = ()
     axis: int = 0
     turned: bool = False
+    row: bool = False
     scale: float = 1.0
     shift: float = 0.0
     shape: Shape = ()
@@ -48,14 +50,15 @@ class Pair:
         for name, size in zip(self.theirs, self.sizes or (whole[self.axis],)):
             shape = [*whole]
             shape[self.axis] = size
-            shapes[name] = (*shape[:-2], shape[-1], shape[-2]) if self.turned else tuple(shape)
+            turned = (*shape[:-2], shape[-1], shape[-2]) if self.turned else tuple(shape)
+            shapes[name] = (1, *turned) if self.row else turned
         return shapes
 
     def to_ours(self, theirs: Callable[[str], Tensor], ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Ours in 32 bits, from what reads theirs and a state dict of ours, of which only shapes are read."""
         if not self.theirs:
             return {name: torch.zeros(ours[name].shape) for name in self.ours}
-        parts = [theirs(name).float() for name in self.theirs]
+        parts = [theirs(name).float().squeeze(0) if self.row else theirs(name).float() for name in self.theirs]
         whole = torch.cat([part.mT for part in parts] if self.turned else parts, dim=self.axis)
         whole = whole.add_(self.shift) if self.shift else whole
         whole = whole.mul_(self.scale) if self.scale != 1 else whole
@@ -69,7 +72,9 @@ class Pair:
         whole = torch.cat([ours[name] for name in self.ours], dim=self.axis) / self.scale - self.shift
         split = whole.split(self.sizes or (whole.shape[self.axis],), dim=self.axis)
         return {
-            name: (part.mT if self.turned else part).clone(memory_format=torch.contiguous_format)
+            name: (part.mT if self.turned else part[None] if self.row else part).clone(
+                memory_format=torch.contiguous_format
+            )
             for name, part in zip(self.theirs, split)
         }
 
@@ -85,6 +90,22 @@ def joined(ours: str, theirs: Sequence[str], sizes: Shape, axis: int = 0) -> Pai
 
 
 @dataclass(frozen=True)
+class Answers:
+    """Of a model that writes a text from another, what it writes.
+
+    Attributes:
+        vocab_size: V.
+        first, end: the tokens that begin and end it.
+        shared: whether one tokenizer serves both texts.
+    """
+
+    vocab_size: int
+    first: int
+    end: int
+    shared: bool
+
+
+@dataclass(frozen=True)
 class Told:
     """What a config tells of a model.
 
@@ -93,6 +114,7 @@ class Told:
         context: T, the steps that it is for.
         task: its name; None: the folder holds a backbone without a head.
         layers: how many; so many tensors at least must be in the folder.
+        answers: None where it writes no other text than it reads.
     """
 
     architecture: str
@@ -102,6 +124,7 @@ class Told:
     task: str | None
     logits: Logits
     layers: int
+    answers: Answers | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +142,7 @@ class Layout:
         pairs: our config, the spec, and whether there is a head → which tensors are which.
         ignored: patterns of tensors that change no answer.
         aliases: ends of names of tensors, as older files have them → as they are now.
+        shared: tensors → the one that may hold the same in their place.
     """
 
     name: str
@@ -132,3 +156,4 @@ class Layout:
     pairs: Callable[[Any, Spec, bool], list[Pair]]
     ignored: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)

@@ -22,12 +22,17 @@ def read(fields: Fields, task: str | None) -> Told:
     kind = fields.raw("model_type")
     dim, layers = fields.count("hidden_size", 4096), fields.count("num_hidden_layers", 32)
     num_heads, vocab_size = fields.count("num_attention_heads", 32), fields.count("vocab_size", 32000)
-    head_dim = fields.count("head_dim", dim // num_heads or 1)
+    if fields.raw("head_dim") is None:
+        fields.heads("num_attention_heads", 32, dim)
+    head_dim = fields.count("head_dim", dim // num_heads)
+    num_kv_heads = fields.count("num_key_value_heads", 8 if kind == "mistral" else num_heads)
+    if num_heads % num_kv_heads:
+        raise fields.fault("num_key_value_heads", f"it has to divide num_attention_heads, {num_heads}")
     context = fields.count("max_position_embeddings", 2048)
     fields.only("hidden_act", "silu", "swish")
     settings = {
         "dim": dim, "depth": layers, "num_heads": num_heads, "hidden_dim": fields.count("intermediate_size", 11008),
-        "num_kv_heads": fields.count("num_key_value_heads", 8 if kind == "mistral" else num_heads),
+        "num_kv_heads": num_kv_heads,
         "head_dim": None if head_dim * num_heads == dim else head_dim, "eps": fields.number("rms_norm_eps", 1e-6),
         "rotary": {name: value for name, value in asdict(_rotary(fields)).items() if value is not None},
         "window": _window(fields, kind, layers), "bias": _bias(fields, kind),
@@ -92,7 +97,8 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
     Raises:
         ValueError: none of them is made so.
     """
-    for name, value in {"position": "rotary", "norm": "rms", "feed": "swiglu"}.items():
+    wanted = {"position": "rotary", "norm": "rms", "norm_first": True, "feed": "swiglu", "embed_scale": 1.0}
+    for name, value in wanted.items():
         if getattr(config, name) != value:
             raise ValueError(f"{name} is {getattr(config, name)!r}, Llama's is {value!r}")
     if config.window is not None and config.bias == "all":

@@ -29,7 +29,8 @@ HARMLESS = ("attention_dropout", "w_init_variance_scale", "final_w_init_variance
 def read(fields: Fields, task: str | None) -> Told:
     """RecurrentGemmaConfig → what it tells; it knows no longest text, `CONTEXT` is taken."""
     layers, vocab_size = fields.count("num_hidden_layers", 26), fields.count("vocab_size", 256000)
-    dim, num_heads = fields.count("hidden_size", 2560), fields.count("num_attention_heads", 10)
+    dim = fields.count("hidden_size", 2560)
+    num_heads = fields.heads("num_attention_heads", 10, dim)
     width = fields.count("intermediate_size", 3 * dim)
     if width % 2:
         raise fields.fault("intermediate_size", "an even number is wanted")

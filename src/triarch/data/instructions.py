@@ -1,0 +1,137 @@
+"""Instructions and chats with their answers → a source of dialogues, for models of language that learn to answer.
+
+What is asked is seen, what is answered is sought, with the token that ends it. The rows are read into memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from triarch.core.errors import InputError
+from triarch.core.progress import Report
+from triarch.data.asked import Asked
+from triarch.data.blocks import Dialogues
+from triarch.data.chat import Chat, Example
+from triarch.data.corpora.corpus import CONTEXT
+from triarch.data.corpora.dealing import in_order
+from triarch.data.corpora.fitted import fit
+from triarch.data.dialogues import answered, columns_of, dialogues
+from triarch.data.source import Corpus, Source
+from triarch.data.split import SPLITS
+from triarch.data.template import ASSISTANT, PLAIN, Dialogue, Template, plain
+
+FEWEST = 3
+
+
+def holds_answers(data: Any, asked: Asked) -> bool:
+    """Whether data is rows of instructions or messages, and no column of them is named as a text."""
+    return not asked.inputs and answered(columns_of(data))
+
+
+def read_instructions(data: Any, asked: Asked, report: Report) -> Source:
+    """A table, a frame or a list of objects with the columns instruction, input and output, or messages.
+
+    Dialogues that begin alike, up to the first answer, are in one split; of equal ones the first is kept. One that is
+    longer than the context is cut at its end, and left out where no answer begins before that.
+
+    Raises:
+        InputError: a row is at fault, or there are too few.
+    """
+    path = Path(data) if isinstance(data, str | Path) else None
+    where = str(path or ("frame" if isinstance(data, pd.DataFrame) else "dialogues"))
+    if asked.task == "masked-model":
+        raise InputError(f"{where} holds answers to be written, not texts with hidden words", "--task language-model")
+    asked.refuse(f"{where}: a set of dialogues", "target", "group")
+    report(0.0, f"reading {path.name if path else where}")
+    read = dialogues(data, where)
+    different: dict[str, tuple[str, Dialogue]] = {}
+    for place, dialogue in read:
+        different.setdefault(json.dumps(dialogue, ensure_ascii=False), (place, dialogue))
+    how = asked.modelled
+    if len(different) < FEWEST and how.tokenizer is None:
+        raise InputError(
+            f"{where}: {len(different)} different dialogue(s); each split needs one, so {FEWEST} at least", "give more"
+        )
+    kept = list(different.values())
+    dealt = _dealt([dialogue for _, dialogue in kept])
+    tokenizer = how.tokenizer or fit(how.kind or "bpe", _texts([dialogue for _, dialogue in kept], dealt))
+    chat, context = Chat(how.template or plain(tokenizer), tokenizer), how.context or CONTEXT
+    examples = _examples(chat, kept, context, report)
+    answering = np.array([one.sought[1:].any() for one in examples], dtype=bool)
+    if not answering.any():
+        raise InputError(
+            f"{where}: no answer begins within {context:,} tokens", "a longer --context, or shorter instructions"
+        )
+    taken = [one for one, answers in zip(examples, answering) if answers]
+    removed = {
+        "equal to another": len(read) - len(kept), f"without an answer in {context:,} tokens": int((~answering).sum()),
+    }  # fmt: skip
+    digest = blake2b("\0".join(different).encode(), digest_size=16).hexdigest()
+    sizes, parts = np.array([one.size for one in taken], dtype=np.float32), dealt[answering]
+    units = np.zeros(len(taken), dtype=np.float32)
+    for part in np.unique(parts):
+        units[parts == part] = sizes[parts == part].mean(dtype=np.float64)
+    told = _told(taken, removed, chat.template, context)
+    inputs = Dialogues([one.ids for one in taken], [one.sought for one in taken], context)
+    corpus = Corpus(tokenizer, context, len(taken), int(sizes.sum()), units, removed, chat.template, told)
+    name = path.name if path else where
+    return Source(name, "text", inputs, sizes, (), parts=parts, notes=list(told), digest=digest, corpus=corpus)
+
+
+def _dealt(read: Sequence[Dialogue]) -> NDArray[np.str_]:
+    """The split of each dialogue, by the hash of what comes before its first answer."""
+    asked = [json.dumps(_before_answer(dialogue), ensure_ascii=False) for dialogue in read]
+    prints = np.array(
+        [int.from_bytes(blake2b(one.encode(), digest_size=8).digest(), "little") for one in asked], dtype=np.uint64
+    )
+    different, group = np.unique(prints, return_inverse=True)
+    sizes = np.array([sum(len(message["content"].encode()) for message in dialogue) for dialogue in read])
+    return np.array(SPLITS)[in_order(different, np.bincount(group, sizes))[group]]
+
+
+def _before_answer(dialogue: Dialogue) -> Dialogue:
+    turn = next(turn for turn, message in enumerate(dialogue) if message["role"] == ASSISTANT)
+    return dialogue[:turn]
+
+
+def _texts(read: Sequence[Dialogue], dealt: NDArray[np.str_]) -> list[str]:
+    """What a tokenizer is fitted on: the training dialogues, without the tokens that it is to get."""
+    bare = Template(PLAIN)
+    return [bare.write(dialogue) for dialogue, part in zip(read, dealt) if part == SPLITS[0]]
+
+
+def _examples(
+    chat: Chat, read: Sequence[tuple[str, Dialogue]], context: int, report: Report
+) -> list[Example]:  # fmt: skip
+    """The tokens of each dialogue; an error says where it lies."""
+    made = []
+    for number, (place, dialogue) in enumerate(read):
+        try:
+            made.append(chat.example(dialogue, context + 1))
+        except InputError as error:
+            what, _, remedy = str(error).partition("\n")
+            raise InputError(f"{place}: {what}", remedy) from error
+        if number % 1_000 == 0:
+            report(number / len(read), "tokenising")
+    return made
+
+
+def _told(taken: Sequence[Example], removed: dict[str, int], template: Template, context: int) -> tuple[str, ...]:
+    """How it is learned from, in words."""
+    cut, tokens = sum(one.cut for one in taken), sum(len(one.ids) - 1 for one in taken)
+    sought = sum(int(one.sought[1:].sum()) for one in taken)
+    whose = "plain, a line '### role' before each turn" if template.jinja == PLAIN else "the model's own"
+    rest = {f"longer than {context:,} tokens, and cut": cut, **{f"left out, {why}": n for why, n in removed.items()}}
+    return (
+        f"{len(taken):,} dialogues of {tokens:,} tokens, of which the {sought:,} of answers are sought",
+        f"template: {whose}",
+        *(f"{count:,} dialogues are {what}" for what, count in rest.items() if count),
+    )
