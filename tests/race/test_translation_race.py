@@ -29,6 +29,9 @@ def test_families_are_raced_by_chrf(tmp_path):
     assert scores["the source, copied"] == 0  # it has no capitals
     assert scores["dictionary"] == 1
     assert choice.verdict.kind == "baseline"
+    assert any(
+        note.startswith("exact match on confirm: ") and note.endswith("dictionary 1.000") for note in choice.notes
+    )
     names = {}
     exec(choice.verdict.baseline.code, names)
     assert choice.verdict.baseline.score == pytest.approx(1.0)

@@ -168,6 +168,8 @@ def first_of(found):
         (lambda found: {name: value for name, value in found.items() if name != first_of(found)}, "no place for"),
         (lambda found: {**found, first_of(found): torch.ones(6, 31)}, r"shape \(96, 31\), the base's is \(96, 32\)"),
         (lambda found: {**found, first_of(found): torch.ones(6, 32, dtype=torch.int8)}, "not floats"),
+        (lambda found: {**found, first_of(found): torch.ones(6, 32, 1)}, "no place for"),
+        (lambda found: {**found, first_of(found): torch.ones(5, 32)}, "give the base"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(change, words, place, tmp_path):

@@ -53,6 +53,7 @@ def test_features_are_theirs(case, tmp_path):
     made = torch.from_numpy(opened.features(TEXTS))
     assert (made - torch.stack(expected)).abs().max() <= 1e-5
     assert made.std() > 0.1
+    assert opened.features([]).shape == (0, made.shape[1])
     if case != "Mamba-2":
         artifacts.save(opened, tmp_path / "kept", "", TEXTS)
         assert np.allclose(triarch.load(tmp_path / "kept").features(TEXTS), made, atol=1e-6)

@@ -63,9 +63,9 @@ class Corpus:
         units: (I), the bytes of a block, on average over its split: what the bits of a block are divided by, so that
             the mean over a split is all bits over all bytes.
         removed: how many documents each filter took out, in its words.
-        whole_words: whether the words of hidden tokens are hidden whole.
         template: where they are dialogues, of which answers alone are sought, how these are written.
         told: what a user should know of that, in words.
+        whole_words: whether the words of hidden tokens are hidden whole.
     """
 
     tokenizer: Tokenizer
@@ -74,9 +74,9 @@ class Corpus:
     bytes: int
     units: NDArray[np.float32]
     removed: Mapping[str, int] = field(default_factory=dict)
-    whole_words: bool = False
     template: Template | None = None
     told: tuple[str, ...] = ()
+    whole_words: bool = False
 
 
 @dataclass(frozen=True)

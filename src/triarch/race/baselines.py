@@ -219,7 +219,7 @@ def suited_to(dataset: Dataset, task: Task, probabilities: bool = False) -> list
     if dataset.source.corpus is not None:
         return [NGRAMS.name] if task.causal and dataset.source.corpus.template is None else []
     if dataset.source.parallel is not None:
-        return [one.name for one in TRANSLATORS] if task.primary.name in ("chrF", "exact match") else []
+        return [one.name for one in TRANSLATORS] if task.primary.direction == "max" else []
     found = suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
     found = [name for name in found if not probabilities or BASELINES[name].tells_probabilities]
     small = len(dataset.splits["train"]) <= WARPED_ITEMS

@@ -37,6 +37,7 @@ from triarch.race.report import MISTAKES, Mistake, report
 from triarch.race.twins import NAME, gains, pairs, twins
 from triarch.race.verdict import Opened, baseline_values, judge, ranking
 from triarch.ship.deliver import Measured, deliver
+from triarch.tasks.translate import EXACT
 from triarch.training.recipe import Recipe, to_yaml
 
 BUSY = 0.85  # of a processor: with less, other work took it
@@ -112,6 +113,7 @@ def run(
             *race.dataset.source.notes,
             *race.dataset.variations,
             *options.notes(),
+            *_exact(race, winner, verdict, fitted),
             *_unknown(race),
             *([f"there was no time to measure: {NAME}"] if pairs(finals) and not gained else []),
             *_cuts(race, plan),
@@ -262,6 +264,18 @@ def _save_artifact(race: Race, winner: Opened, verdict: Verdict, cost: Costs) ->
     )  # fmt: skip
     deliver(race.run.parent, arm.model, winner.network, recipe.settings, race.task, arm.dataset, measured, text)
     write_text(race.run / "recipe.yaml", text)
+
+
+def _exact(race: Race, winner: Opened, verdict: Verdict, fitted: dict[str, baselines.Fitted]) -> list[str]:
+    """How many answers are right to the letter, where they are texts that are compared otherwise."""
+    if race.dataset.answers is None or race.task.primary.name == EXACT:
+        return []
+    rows = winner.confirm.items
+    told = [f"{winner.model} {winner.confirm.mean(EXACT):.3f}"]
+    if verdict.baseline is not None:
+        predicted = fitted[verdict.baseline.name].confirm[np.searchsorted(race.rows("confirm"), rows)]
+        told.append(f"{verdict.baseline.name} {baseline_values(race, rows, predicted, EXACT).mean():.3f}")
+    return [f"{EXACT} on confirm: {', '.join(told)}"]
 
 
 def _cuts(race: Race, plan: Finals) -> list[str]:

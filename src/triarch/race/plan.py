@@ -160,7 +160,7 @@ class Finals:
 
 def plan_finals(
     seconds: float, finalists: int, item_seconds: float, select: int, confirm: int, workers: int = 1,
-    least: float = SHORTEST_FINAL, behind: Sequence[str] = (), opened: int = 2,
+    least: float = SHORTEST_FINAL, behind: Sequence[str] = (), opened: int = 2, fewest: int = FEWEST_ITEMS,
 ) -> Finals:  # fmt: skip
     """Share out the rest of the time.
 
@@ -171,15 +171,16 @@ def plan_finals(
         workers: trainings at the same time.
         behind: those of the finalists that have one final only.
         opened: models that are evaluated on confirm.
+        fewest: items of each split that are evaluated at least, where there are so many.
     """
     contenders = finalists - len(behind)
     room = workers * seconds / max(least, SHORTEST_FINAL)
     seeds = 1 + int(min(SEEDS - 1, max(0, (room - finalists) // contenders)))
     share = EVALUATING * max(seconds, 0.1)
-    items = max(FEWEST_ITEMS, int(share / (opened * seeds) / item_seconds))
+    items = max(fewest, int(share / (opened * seeds) / item_seconds))
     each = seeds * min(confirm, items) * item_seconds
     slot = (seconds - opened * each) / rounds(finalists + (seeds - 1) * contenders, workers)
-    looked_at = min(select, max(FEWEST_ITEMS, int(EVALUATING * max(slot, 0.1) / item_seconds)))
+    looked_at = min(select, max(fewest, int(EVALUATING * max(slot, 0.1) / item_seconds)))
     return Finals(seeds, slot, looked_at, min(confirm, items), 2 * each, list(behind))
 
 

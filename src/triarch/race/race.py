@@ -38,6 +38,7 @@ from triarch.race.keys import checkpoint, final_key, trial_key, weights
 from triarch.race.options import Options
 from triarch.race.overtaking import overtaking
 from triarch.race.plan import (
+    FEWEST_ITEMS,
     SEEDS,
     Finals,
     Heat,
@@ -54,7 +55,7 @@ from triarch.race.plan import (
 )
 from triarch.race.plateau import blind
 from triarch.race.trial import Trial
-from triarch.race.work import LEAST_SECONDS, Piece, Workshop, evaluation_seconds, recipe_of, rows_of, rung_items
+from triarch.race.work import LEAST_SECONDS, Piece, Workshop, evaluation_seconds, fewer, recipe_of, rows_of, rung_items
 from triarch.race.worker import DATA, setting
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
@@ -217,7 +218,10 @@ class Race:
             paces = [known[finalist.model] for finalist in finalists if finalist.model in known]
             alone = self.workers * self.left / len(finalists)
             least = worth(paces, epoch_steps(self.dataset, self.base), alone)
-            plan = plan_finals(self.left, len(finalists), cost, select, confirm, self.workers, least, behind, opened)
+            fewest = fewer(FEWEST_ITEMS, self.dataset)
+            plan = plan_finals(
+                self.left, len(finalists), cost, select, confirm, self.workers, least, behind, opened, fewest
+            )
             return asdict(replace(plan, seeds=SEEDS) if self.budget.steps else plan)
 
         return Finals(**self.once("finals", make))

@@ -20,7 +20,14 @@ WORDY = 2.0  # words of a text on average, from which on words are its parts, el
 Texts = Sequence[str]
 
 
-class Copy:
+class Translator:
+    """A method that is made without any settings."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Copy(Translator):
     """The text as it is."""
 
     def fit(self, x: Texts, y: Texts) -> Self:
@@ -32,7 +39,7 @@ class Copy:
         return [text[:LONGEST] for text in x]
 
 
-class MostFrequent:
+class MostFrequent(Translator):
     """The answer that is there most often."""
 
     def fit(self, x: Texts, y: Texts) -> Self:
@@ -45,7 +52,7 @@ class MostFrequent:
         return [self._answer[:LONGEST]] * len(x)
 
 
-class Nearest:
+class Nearest(Translator):
     """The answer of the text that is most alike: a translation memory.
 
     Texts are alike by the cosine of their TF-IDF, of words, or of pieces of two and three characters where they are
@@ -72,7 +79,7 @@ class Nearest:
         return found
 
 
-class Dictionary:
+class Dictionary(Translator):
     """Each word, or letter, becomes the one that it most probably stands for; what is not known stays.
 
     Model 1 of Brown et al. 1993, "The mathematics of statistical machine translation": any word of a text, or none,

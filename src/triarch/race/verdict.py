@@ -69,14 +69,18 @@ def ranking(metric: Metric, finals: Mapping[str, Sequence[Mapping[str, Any]]]) -
     return sorted(means, key=lambda model: means[model], reverse=True)
 
 
-def baseline_values(race: Race, rows: NDArray[np.int64], predicted: NDArray[Any]) -> NDArray[np.float32]:
-    """The primary metric of each of the items `rows`, for a method that answers with class numbers, values or texts."""
+def baseline_values(
+    race: Race, rows: NDArray[np.int64], predicted: NDArray[Any], metric: str | None = None
+) -> NDArray[np.float32]:
+    """The primary metric, or another one, of each of the items `rows`, for a method that answers with class numbers,
+    values or texts.
+    """
     wanted = race.dataset.wanted(rows)
     if isinstance(race.task, Translate):
         judged = race.task.compare(predicted.tolist(), wanted)
     else:
         judged = race.task.judge(torch.from_numpy(predicted), wanted)
-    return judged[race.task.primary.name].float().numpy()
+    return judged[metric or race.task.primary.name].float().numpy()
 
 
 def judge(

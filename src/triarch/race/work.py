@@ -110,9 +110,9 @@ class Workshop:
         if piece.seconds is not None:
             evaluation = evaluation_seconds(trial, rows)
             if not piece.final and evaluation > EVALUATING * piece.seconds:
-                fewer = max(FEWEST_ITEMS, int(len(rows) * EVALUATING * piece.seconds / evaluation))
-                evaluation *= min(1.0, fewer / len(rows))
-                rows = rows_of(self.dataset, "select", min(fewer, len(rows)), piece.fold)
+                left = min(len(rows), max(FEWEST_ITEMS, int(len(rows) * EVALUATING * piece.seconds / evaluation)))
+                evaluation *= left / len(rows)
+                rows = rows_of(self.dataset, "select", left, piece.fold)
             spent = time.perf_counter() - begin
             limit = trial.trainer.elapsed + max(LEAST_SECONDS, piece.seconds - spent - evaluation)
         return self._final(piece, trial, rows, limit, evaluation) if piece.final else self._rung(
@@ -232,16 +232,17 @@ def rows_of(dataset: Dataset, split: str, most: int | None = None, fold: int | N
 
 def rung_items(dataset: Dataset, screening: bool) -> int:
     """Items by which trials are compared at a rung, at the first one where there is a screening."""
-    return _fewer(SCREENING_ITEMS if screening else RUNG_ITEMS, dataset)
+    return fewer(SCREENING_ITEMS if screening else RUNG_ITEMS, dataset)
 
 
-def _fewer(items: int, dataset: Dataset) -> int:
+def fewer(items: int, dataset: Dataset) -> int:
+    """`items`, or not so many where their answers have to be written."""
     return items if dataset.answers is None else items // WRITING
 
 
 def evaluation_seconds(trial: Trial, rows: NDArray[np.int64]) -> float:
     """What it will take to evaluate `rows`, told from a few of them."""
-    some = rows[:: -(-len(rows) // _fewer(PROBE_ITEMS, trial.dataset))]
+    some = rows[:: -(-len(rows) // fewer(PROBE_ITEMS, trial.dataset))]
     trial.scores(some[:1])
     begin = time.perf_counter()
     trial.scores(some)

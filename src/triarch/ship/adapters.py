@@ -32,6 +32,7 @@ HARMLESS = (
     "layers_to_transform", "layers_pattern", "rank_pattern", "megatron_core", "qalora_group_size", "task_type",
     "base_model_name_or_path", "modules_to_save", "fan_in_fan_out", "ensure_weight_tying",
 )  # fmt: skip
+UNLIKE = ("use_rslora", "use_dora", "use_qalora", "lora_bias")
 Ranks = dict[str, tuple[Tensor, Tensor]]
 
 
@@ -172,6 +173,9 @@ def _alpha(path: Path) -> float:
     fields.only("peft_type", "LORA")
     fields.only("bias", "none")
     fields.only("init_lora_weights", True, False, "gaussian")
+    fields.only("alpha_pattern", {}, None)
+    for name in UNLIKE:
+        fields.only(name, False, None)
     fields.count("r", 8)
     alpha = fields.number("lora_alpha", 8)
     fields.finish((*HARMLESS, *(name for name, value in values.items() if value in (None, False, {}, []))))
@@ -202,24 +206,24 @@ def _parted(
     ranks: Ranks = {}
     replaced: dict[str, Tensor] = {}
     for stored, value in tensors.items():
-        module = stored.removesuffix(DOWN)
         if stored.endswith(UP) and stored.removesuffix(UP) + DOWN in tensors:
-            continue
-        low = stored.endswith(DOWN) and module + UP in tensors and value.ndim == tensors[module + UP].ndim == 2
+            continue  # read with the other of the two
+        module = stored.removesuffix(DOWN)
+        up = tensors.get(module + UP) if stored.endswith(DOWN) else None
+        low = up is not None and up.ndim == value.ndim == 2
         name = module.removeprefix(PREFIX) + (".weight" if low else "")
         place = next((one for one in (name, layout.prefix + name) if one in shapes), None)
         if place is None:
             raise InputError(f"{folder}: {layout.name} has no place for {stored}", "give adapters of its linear layers")
-        up = tensors[module + UP] if low else value
-        made = (up.shape[0], value.shape[1]) if low else tuple(value.shape)
+        made = tuple(value.shape) if up is None else (up.shape[0], value.shape[1])
         wanted = shapes[place][::-1] if low and place in turned else shapes[place]
-        if made != wanted or (low and up.shape[1] != len(value)):
+        if made != wanted or (up is not None and not 0 < len(value) == up.shape[1]):
             raise InputError(
                 f"{folder}: {stored} is for a tensor of shape {made}, the base's is {wanted}",
                 "give the base that these adapters were trained on",
             )
-        if low:
-            ranks[place] = value, up
-        else:
+        if up is None:
             replaced[place] = value
+        else:
+            ranks[place] = value, up
     return ranks, replaced

@@ -19,6 +19,7 @@ from triarch.tasks.language_model import Head, each_token
 
 SMOOTHING = 0.1
 PAD = 0
+EXACT = "exact match"
 
 
 class Translate:
@@ -32,7 +33,7 @@ class Translate:
     def __init__(self, spec: Spec | None = None) -> None:
         self.scores: tuple[Metric, ...] = (
             Metric("chrF", "max"),
-            Metric("exact match", "max"),
+            Metric(EXACT, "max"),
             Metric("loss", "min"),
             Metric("bits per byte", "min"),
         )
@@ -95,7 +96,7 @@ class Translate:
         pairs = list(zip(answers, batch.references))
         return {
             "chrF": torch.tensor([chrf(*pair) for pair in pairs]),
-            "exact match": torch.tensor([float(written == reference) for written, reference in pairs]),
+            EXACT: torch.tensor([float(written == reference) for written, reference in pairs]),
         }
 
     def decode(self, output: Tensor, batch: Batch) -> Tensor:

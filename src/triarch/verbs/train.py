@@ -154,6 +154,8 @@ def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
             f"{source.name} holds {source.modality}, {asked.begin} was trained on {base.config.spec.modality}"
         )
     dataset = prepare(source, asked.tokenizer, fitted, report, learned=True)
+    if base is not None and base.config.spec.vocab_size > dataset.spec.vocab_size:  # rows that are no token's stay
+        dataset = replace(dataset, spec=replace(dataset.spec, vocab_size=base.config.spec.vocab_size))
     if base is not None and dataset.spec.target.kind == base.config.spec.target.kind == "token":
         sought = replace(dataset.spec.target, logits=base.config.spec.target.logits)
         dataset = replace(dataset, spec=replace(dataset.spec, target=sought))
