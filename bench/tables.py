@@ -4,7 +4,8 @@
 ``emojibase-data``; ``japanese-vowels.csv.gz`` holds 640 spoken vowels, from the
 PyPI package ``aeon``; ``sunspots.csv.gz`` and ``co2.csv.gz`` come from
 the PyPI package ``statsmodels``; ``web.csv.gz`` holds chapters of the World English Bible,
-from Debian's package ``sword-text-web``. Each archive is fetched by name and version through
+from Debian's package ``sword-text-web``, and ``verses.csv.gz`` its New Testament beside that of the
+Reina-Valera of 1909, from ``sword-text-sparv``. Each archive is fetched by name and version through
 its own client (``npm``, ``pip``, ``apt-get``) and must have the SHA-256 recorded here.
 
     python bench/tables.py           write the tables
@@ -41,8 +42,12 @@ STATSMODELS_SHA256 = "f402fc793458dd6d96e099acb44cd1de1428565bf7ef3030878a8daff0
 
 WEB = "426.0-1"
 WEB_SHA256 = "930b23670b352f0829a306501de4bebb5e654a2df02cde2cbe86b802177868e1"
+REINA_VALERA = "2.60-1"
+REINA_VALERA_SHA256 = "5c87f9b2bc97457e8a872f5bae7ea7ce59cb3de1dcee73e4d4740451863694cf"
 # The five books of Moses, Psalms and Proverbs; of the New Testament all.
 OLD = ("Gen", "Exod", "Lev", "Num", "Deut", "Ps", "Prov")
+
+UNLIKE = 2.5
 
 # Every locale of the package but en-gb, es-mx and zh-hant, variants of others.
 LANGUAGES = (
@@ -144,9 +149,7 @@ def co2(folder: Path) -> Iterator[list[str]]:
 
 def web(folder: Path) -> Iterator[list[str]]:
     """Rows chapter, text: a line for each verse, without notes, headings and lexicon numbers."""
-    command = ["apt-get", "download", "--quiet", f"sword-text-web={WEB}"]
-    archive = run(command, "sword-text-web_*.deb", WEB_SHA256, folder)
-    subprocess.run(["dpkg-deb", "-x", archive, folder], check=True)
+    unpacked("sword-text-web", WEB, WEB_SHA256, folder)
     yield ["chapter", "text"]
     for testament, books in (("ot", OLD), ("nt", ())):
         chapter, verses = "", list[str]()
@@ -158,6 +161,48 @@ def web(folder: Path) -> Iterator[list[str]]:
                 chapter, verses = found[1], []
             if text := verse_text(entry):
                 verses.append(text)
+
+
+def verses(folder: Path) -> Iterator[list[str]]:
+    """Rows chapter, en, es: a verse of the New Testament in both.
+
+    Where one is more than `UNLIKE` times as long as the other, they number otherwise, and the pair is left out; so is
+    what is there before in English.
+    """
+    sides = []
+    for name, version, sha256 in (
+        ("sword-text-web", WEB, WEB_SHA256), ("sword-text-sparv", REINA_VALERA, REINA_VALERA_SHA256),
+    ):  # fmt: skip
+        (folder / name).mkdir()
+        unpacked(name, version, sha256, folder / name)
+        sides.append(numbered(sword_entries(next((folder / name).rglob("nt.bzs")).with_suffix(""))))
+    english, spanish = sides
+    before = set[str]()
+    yield ["chapter", "en", "es"]
+    for place, text in english.items():
+        answer = spanish.get(place, "")
+        alike = max(len(text), len(answer)) <= UNLIKE * min(len(text), len(answer))
+        if text and answer and alike and text not in before:
+            before.add(text)
+            yield [place[0], text, answer]
+
+
+def numbered(entries: Iterable[str]) -> dict[tuple[str, int], str]:
+    """Chapter and number of each verse → its text."""
+    found: dict[tuple[str, int], str] = {}
+    chapter, number = "", 0
+    for entry in entries:
+        number += 1
+        if marker := re.search(r'<chapter [^>]*osisID="([^"]*)" sID', entry):
+            chapter, number = marker[1], 0
+        found[chapter, number] = verse_text(entry)
+    return found
+
+
+def unpacked(name: str, version: str, sha256: str, folder: Path) -> None:
+    """Fetch a package of Debian and unpack it in folder."""
+    archive = run(["apt-get", "download", "--quiet", f"{name}={version}"], f"{name}_*.deb", sha256, folder)
+    subprocess.run(["dpkg-deb", "-x", archive, folder], check=True)
 
 
 def sword_entries(stem: Path) -> Iterator[str]:
@@ -183,7 +228,9 @@ def verse_text(entry: str) -> str:
     return re.sub(r" (?=[,.;:?!’”])", "", " ".join(text.split()))
 
 
-MAKERS = {"languages": languages, "japanese-vowels": vowels, "sunspots": sunspots, "co2": co2, "web": web}
+MAKERS = {
+    "languages": languages, "japanese-vowels": vowels, "sunspots": sunspots, "co2": co2, "web": web, "verses": verses,
+}  # fmt: skip
 
 
 def main() -> None:

@@ -109,7 +109,7 @@ def _command(verb: Callable[..., Any]) -> Callable[..., None]:
 def _parameter(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
     kind = _plain(parameter.annotation)
     positional = parameter.kind is not inspect.Parameter.KEYWORD_ONLY and parameter.name in POSITIONAL
-    option = f"--{parameter.name.replace('_', '-')}"
+    option = f"--{parameter.name.rstrip('_').replace('_', '-')}"  # --from is from_: a word of Python's own
     shape = typer.Argument(help=text, show_default=False) if positional else typer.Option(option, help=text)
     default = parameter.default
     if default is inspect.Parameter.empty:

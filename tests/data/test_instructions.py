@@ -123,7 +123,7 @@ def test_what_is_cut_and_left_out_is_counted():
     assert source.inputs.sought(len(ROWS)).sum() == source.labels[-1] < len(long["output"])
     assert source.corpus.removed == {"equal to another": 1, "without an answer in 64 tokens": 1}
     told = " ".join(source.corpus.told)
-    for words in ("121 dialogues of", "1 dialogues are longer than 64 tokens, and cut", "left out, equal to another"):
+    for words in ("dialogues: 121, of", "longer than 64 tokens, cut: 1", "left out, equal to another: 1"):
         assert words in told
 
 

@@ -16,7 +16,7 @@ Y = np.arange(30) % 3
 def test_built_in_sets():
     known = {
         "digits": (1797, 10, "image"), "languages": (12025, 25, "text"), "japanese-vowels": (640, 9, "series"),
-        "sunspots": (218, 0, "series"), "co2": (1420, 0, "series"),
+        "sunspots": (218, 0, "series"), "co2": (1420, 0, "series"), "verses": (7926, 0, "text"),
     }  # fmt: skip
     assert set(known) == set(BUILT_IN)
     for name, (items, classes, modality) in known.items():
@@ -32,8 +32,20 @@ def test_built_in_data_never_changes():
         "japanese-vowels": "37d1006bacdd8006146fd0005cb075dc",
         "sunspots": "2da5df77975f91a44a1b6bf4b6d09af5",
         "co2": "f00377bfb55c1944fe79349e0618af9b",
+        "verses": "5aee40ab7830f1b84af59e0fb625b01b",
     }
     assert {name: open_source(name).fingerprint for name in CORPORA} == {"web": "6b3974990b82fb33b7e5f4fc8f448ce6"}
+
+
+def test_the_built_in_pairs():
+    source = open_source("verses")
+    assert source.parallel is not None
+    assert source.inputs[0].startswith("The book of the genealogy of Jesus Christ")
+    assert source.parallel.texts[0].startswith("LIBRO de la generación de Jesucristo")
+    rows = prepare(source).splits
+    chapters = {name: set(source.groups[part].tolist()) for name, part in rows.items()}
+    assert not chapters["train"] & chapters["confirm"]
+    assert sum(map(len, rows.values())) > 7_900
 
 
 def test_the_built_in_corpus():

@@ -24,7 +24,8 @@ def test_every_item_is_in_one_split(name):
     copies = len(source) - len(np.unique(source.input_prints + source.labels.astype(np.uint64)))
     assert len(source) - copies <= len(dealt) <= len(source)
     for part, share in shares(len(source)).items():
-        assert len(parts[part]) == pytest.approx(share * len(source), rel=0.03)
+        near = 0.1 if name == "verses" else 0.03  # whole chapters are dealt
+        assert len(parts[part]) == pytest.approx(share * len(source), rel=near)
 
 
 def test_small_sets_keep_thirty_percent_for_the_last_word():

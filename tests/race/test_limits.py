@@ -8,7 +8,6 @@ from triarch.core.errors import InputError
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
 from triarch.measure.count import params
-from triarch.model import build
 from triarch.race import limits
 from triarch.race.candidates import entries, save_untrained
 from triarch.race.limits import quick_enough, quick_look, refuse_hopeless, within
@@ -33,10 +32,10 @@ def clock(monkeypatch):
     """Every model takes a millisecond for each thousand of its parameters; who was looked at."""
     looked = []
 
-    def answering(model, dataset, task):
-        looked.append(model)
+    def answering(arm, task):
+        looked.append(arm.name)
         with torch.device("meta"):
-            return params(build(*model.split("/"), task, dataset.spec)) / 1000
+            return params(arm.build(task)) / 1000
 
     monkeypatch.setattr(limits, "_answering", answering)
     monkeypatch.setattr(limits, "rough", lambda milliseconds: milliseconds)
@@ -49,7 +48,7 @@ def test_memory_is_told_as_it_will_be_measured(digits, tmp_path):
     assert allowed
     for entry in allowed:
         folder = tmp_path / entry.model.replace("/", "-")
-        save_untrained(entry.model, *digits, folder)
+        save_untrained(entry.trained(digits[0]), digits[1], folder)
         reading = measure(folder, 1, timed=False)
         assert reading.peak_memory_bytes == entry.counted.peak_memory_bytes <= 60_000
         assert reading.artifact_bytes <= entry.counted.artifact_bytes

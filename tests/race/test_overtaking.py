@@ -7,9 +7,10 @@ import numpy as np
 from triarch.core.budget import FOREVER, Budget
 from triarch.core.results import Metric
 from triarch.race.halving import Finalist
+from triarch.race.keys import final_key
 from triarch.race.overtaking import overtaking
 from triarch.race.plan import Finals
-from triarch.race.race import Race, final_key
+from triarch.race.race import Race
 
 ACCURACY = Metric("accuracy", "max")
 STEPS = np.linspace(10, 200, 20)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from triarch.core.types import Batch
+from triarch.ship.open import load
 from triarch.ship.transformers import read_backbone
 
 FOLDER = Path(os.environ.get("TRIARCH_BENCH_DATA", Path(__file__).parents[2] / "bench" / "data")) / "minilm"
@@ -29,3 +31,7 @@ def test_hello_world():
     assert alone.shape == (1, 384)
     assert alone[0, :4].tolist() == pytest.approx(PUBLISHED, abs=5.1e-6)
     assert torch.allclose(beside[0], alone[0], atol=1e-5)
+    opened = load(FOLDER)
+    assert opened.config.task == "features"
+    with torch.no_grad():
+        assert torch.allclose(opened.model(Batch(torch.tensor([HELLO]))), alone, atol=1e-6)

@@ -12,10 +12,12 @@ from safetensors.torch import load_file
 
 import triarch
 from triarch.core.errors import InputError
-from triarch.core.spec import reference
+from triarch.core.spec import Logits, Spec, Target, reference
 from triarch.core.types import Batch
 from triarch.model import build
 from triarch.tasks.classify import Classify
+from triarch.tasks.language_model import LanguageModel
+from triarch.tasks.translate import Translate
 from triarch.training.adapt import adapt, adapter, matrices, merge, paces, stages, take_over, trained_params
 from triarch.training.recipe import Adapt
 
@@ -98,6 +100,41 @@ def test_take_over():
     assert all(torch.equal(value, head[name]) for name, value in new.head.state_dict().items())
     same = network(classes=4, seed=2)
     assert take_over(same, old.state_dict(), "old") == []
+
+
+def test_a_vocabulary_keeps_its_rows_in_the_head_too():
+    def model(vocab_size, seed):
+        torch.manual_seed(seed)
+        target = Target("token", logits=Logits(tied=False))
+        return build("decoder", "nano", LanguageModel(), Spec("t", "text", (8,), target, vocab_size=vocab_size))
+
+    old, new = model(11, 0), model(13, 1)
+    told = take_over(new, old.state_dict(), "old")
+    assert told == ["new: 2 rows of backbone.embed.project.weight, 2 rows of head.vocabulary.embedding.weight"]
+    for name in ("backbone.embed.project.weight", "head.vocabulary.embedding.weight"):
+        assert torch.equal(new.state_dict()[name][:11], old.state_dict()[name])
+
+
+def pair():
+    torch.manual_seed(0)
+    target = Target("text", vocab_size=9, max_len=7, end=2)
+    return build("gru+gru", "nano", Translate(), Spec("t", "text", (8,), target, vocab_size=11))
+
+
+@pytest.mark.parametrize("method", ["head", "lora"])
+def test_what_a_pair_reads_with_stays_too(method):
+    model = pair()
+    adapt(model, Adapt(method=method))
+    names = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert all(name.startswith("head.") or name.endswith((".up", ".down")) for name in names)
+    parts = {name.partition(".")[0] for name in adapter(model)} - {"head"}
+    assert parts == ({"source", "backbone"} if method == "lora" else set())
+
+
+def test_gradual_reaches_all_of_a_pair():
+    model = pair()
+    found = [parameter for group, _ in paces(model, Adapt(method="gradual")) for parameter in group]
+    assert {id(parameter) for parameter in found} == {id(parameter) for parameter in model.parameters()}
 
 
 def test_another_backbone_is_refused():

@@ -53,8 +53,8 @@ MODELS = {
     "learned": ("decoder/nano", GPT2, "learned positions, of which those beyond 32 are new"),
     "waves": ("decoder/nano", {"position": "sinusoidal"}, "sinusoidal positions"),
     "alibi": ("decoder/nano", {"position": "alibi"}, "alibi positions"),
-    "recurrent": ("gru/nano", {}, "its state has no places"),
-    "hybrid": ("griffin/nano", {}, "its state has no places"),
+    "recurrent": ("gru/nano", {}, "no positions"),
+    "hybrid": ("griffin/nano", {}, "no positions"),
 }
 
 

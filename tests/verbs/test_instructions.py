@@ -46,7 +46,7 @@ def test_it_learns_to_answer_and_to_end(answers):
     out, done = answers
     assert done.metric.name == "bits per byte"
     assert done.score < 1
-    assert "160 dialogues" in done.notes[0]
+    assert "dialogues: 160" in done.notes[0]
     assert "plain" in done.notes[1]
     assert triarch.verify(out).ok
     written = triarch.generate(out, prompt="say bee\n\n7", chat=True, temperature=0.0, max_tokens=20, threads=1).texts[
@@ -70,7 +70,7 @@ def test_evaluate_says_the_bits_of_the_answers_alone(answers, rows, tmp_path):
     told = triarch.evaluate(out, one)
     assert told.n == 1
     assert told.score == pytest.approx(bits / 3, rel=1e-4)
-    assert "1 dialogues" in told.notes[0]
+    assert "dialogues: 1," in told.notes[0]
 
 
 def test_messages_and_prompts_of_a_file(answers, tmp_path):

@@ -78,11 +78,11 @@ def test_answers_that_were_changed_are_found(place):
         triarch.load(out)
 
 
-def test_no_race_so_far(place):
+def test_no_law_of_scale_so_far(place):
     table = place / "pairs.csv"
     pairs(120).to_csv(table, index=False)
-    with pytest.raises(InputError, match="do not race"):
-        triarch.choose(table, task="translate", input="word", target="letters", seconds=20)
+    with pytest.raises(InputError, match="not fitted to translations"):
+        triarch.scale(table, task="translate", input="word", target="letters", seconds=60, models="gru+gru/nano")
 
 
 def test_a_translation_stays_one_when_it_is_tuned(place):

@@ -24,14 +24,31 @@ class BaselineScore:
     status: str = "finished"
 
 
+@dataclass(frozen=True)
+class Pretrained:
+    """What a candidate had learned before it learned the task.
+
+    Attributes:
+        origin: the folder whose weights it begins with; "inputs": it first learns the race's own without their labels.
+        seconds: that this took, where it is known.
+        counted: whether it is part of the time that the candidate has in the race.
+    """
+
+    origin: str
+    seconds: float | None
+    counted: bool
+
+
 @dataclass
 class Candidate:
     """One architecture/size in a race; scores are on the select split.
 
     Attributes:
+        model: architecture/size; with @ and a word behind it, of one that does not begin with random weights.
         calibration_error: of a finalist, the mean of its seeds on select: the expected one of class probabilities, or
             how far the share of values below a quantile is from its level.
         state_bytes: what is remembered of the longest item; None where none is gone through step by step.
+        pretrained: None where it begins with random weights.
         on_front: no other that raced is at least as good in score, latency, artifact and memory, and better in one.
     """
 
@@ -51,6 +68,7 @@ class Candidate:
     on_front: bool = False
     calibration_error: float | None = None
     state_bytes: int | None = None
+    pretrained: Pretrained | None = None
 
 
 @dataclass(frozen=True)
@@ -110,4 +128,5 @@ def _row(one: Candidate) -> dict[str, Any]:
         "latency_p50_ms": p50, "latency_p95_ms": p95, "peak_memory_bytes": one.peak_memory_bytes,
         "artifact_bytes": one.artifact_bytes, "calibration_error": one.calibration_error, "trials": one.trials,
         "seeds": one.seeds, "state_bytes": one.state_bytes,
+        "pretrained": one.pretrained.origin if one.pretrained else None,
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["order", "context", "channel", "gradient", "data"]
+Kind = Literal["order", "context", "channel", "gradient", "data", "inputs"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Reason:
 
     Attributes:
         kind: what was taken away from every item; then `difference` is the score without it minus that with it. Of
-            "gradient" it is a ratio, see `statement`; of "data" the items were taken from its training.
+            "gradient" it is a ratio, see `statement`; of "data" the items were taken from its training; of "inputs"
+            these were learned first, without their labels, and `difference` is what that gave.
         statement: a sentence with its figures.
     """
 

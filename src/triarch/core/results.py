@@ -162,7 +162,7 @@ class Evaluation:
     """The score of an artifact on data.
 
     Attributes:
-        notes: what was inferred of the data, and cut or left out, in words.
+        notes: what was inferred of the data and left out, in words.
     """
 
     metric: Metric

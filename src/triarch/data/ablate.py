@@ -42,6 +42,12 @@ def shuffle_steps(batch: Batch, random: Generator) -> Batch:
     return replace(batch, input=batch.input[torch.arange(len(batch))[:, None], torch.from_numpy(order)])
 
 
+def exchange(batch: Batch) -> Batch:
+    """Each item's input with what is sought of another one of its batch."""
+    mask = None if batch.mask is None else batch.mask.roll(1, 0)
+    return replace(batch, input=batch.input.roll(1, 0), mask=mask)
+
+
 def shuffle_patches(batch: Batch, random: Generator, side: int) -> Batch:
     """The square patches of each image in an order of its own; what is left over at the right and below stays.
 

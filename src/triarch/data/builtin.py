@@ -19,6 +19,7 @@ from triarch.data.corpora.corpus import from_documents
 from triarch.data.labels import number_labels
 from triarch.data.long_frame import Roles
 from triarch.data.panel import from_long
+from triarch.data.parallel import from_pairs
 from triarch.data.source import Source, check
 from triarch.data.store import Ragged, Texts
 
@@ -70,6 +71,15 @@ def web(asked: Asked) -> Source:
     return from_documents("web", texts, how.kind or "bpe", how.context, how.tokenizer, learned=how.learned)
 
 
+def verses(asked: Asked) -> Source:
+    """7,926 verses of the New Testament in English and Spanish (World English Bible, Reina-Valera 1909; public domain).
+
+    Those of one chapter are in one split.
+    """
+    columns = replace(asked, inputs=("en",), target="es", group="chapter")
+    return from_pairs(_table("verses"), columns, "verses")
+
+
 CORPORA: dict[str, Callable[[Asked], Source]] = {"web": web}
 """Raw text, for models of language."""
 
@@ -79,6 +89,7 @@ BUILT_IN: dict[str, Callable[[Asked], Source]] = {
     "japanese-vowels": japanese_vowels,
     "sunspots": sunspots,
     "co2": co2,
+    "verses": verses,
 }
 
 

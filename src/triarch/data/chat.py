@@ -47,7 +47,7 @@ class Chat:
         added = self._tokenizer.get_added_tokens_decoder()
         self._marks = [token.content for token in added.values() if token.special]
         probe = [{"role": USER, "content": "a"}, {"role": ASSISTANT, "content": "b"}]
-        last = self._encoded(template.write(probe).rstrip()).ids[-1]
+        last = next(reversed(self._encoded(template.write(probe).rstrip()).ids), None)
         if last not in added:
             raise InputError(
                 "the model's chat template ends an answer with no token of its own: where it ends could not be learned",

@@ -162,11 +162,18 @@ class Dataset:
         """The class numbers of a split, in the order of `rows`, or the next values."""
         return self.source.labels[self.rows(name)]
 
-    def table(self, name: str) -> tuple[Table, NDArray[Any]]:
-        """A split as classical methods take it, see `tabulate`, and its labels; of train no more than is `enough`."""
+    def table(self, name: str) -> tuple[Table, NDArray[Any] | list[str]]:
+        """A split as classical methods take it, see `tabulate`, and what they are to tell; of train no more than is
+        `enough`.
+        """
         rows = self.rows(name)
         rows = enough(self.source, rows) if name == "train" else rows
-        return self.tabulate(rows), self.source.labels[rows]
+        return self.tabulate(rows), self.truth(rows)
+
+    def truth(self, rows: NDArray[np.int64]) -> NDArray[Any] | list[str]:
+        """What is to be told of the items `rows`: class numbers (I), next values (I H), or texts."""
+        parallel = self.source.parallel
+        return self.source.labels[rows] if parallel is None else [parallel.texts[row] for row in rows.tolist()]
 
     def tabulate(self, rows: NDArray[np.int64]) -> Table:
         """The items `rows` as classical methods take them."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError
 from triarch.core.progress import Report
@@ -52,15 +53,16 @@ def read_instructions(data: Any, asked: Asked, report: Report) -> Source:
     asked.refuse(f"{where}: a set of dialogues", "target", "group")
     report(0.0, f"reading {path.name if path else where}")
     read = dialogues(data, where)
-    different: dict[str, tuple[str, Dialogue]] = {}
-    for place, dialogue in read:
-        different.setdefault(json.dumps(dialogue, ensure_ascii=False), (place, dialogue))
+    keys = [json.dumps(dialogue, ensure_ascii=False) for _, dialogue in read]
+    digest = blake2b("\0".join(keys).encode(), digest_size=16).hexdigest()
     how = asked.modelled
-    if len(different) < FEWEST and how.tokenizer is None:
+    scored = how.learned not in (None, digest)  # then equal ones count as often as they are there
+    first = dict(zip(reversed(keys), reversed(read)))
+    kept = read if scored else [first[key] for key in dict.fromkeys(keys)]
+    if len(kept) < FEWEST and how.tokenizer is None:
         raise InputError(
-            f"{where}: {len(different)} different dialogue(s); each split needs one, so {FEWEST} at least", "give more"
+            f"{where}: {len(kept)} different dialogue(s); each split needs one, so {FEWEST} at least", "give more"
         )
-    kept = list(different.values())
     dealt = _dealt([dialogue for _, dialogue in kept])
     tokenizer = how.tokenizer or fit(how.kind or "bpe", _texts([dialogue for _, dialogue in kept], dealt))
     chat, context = Chat(how.template or plain(tokenizer), tokenizer), how.context or CONTEXT
@@ -70,31 +72,35 @@ def read_instructions(data: Any, asked: Asked, report: Report) -> Source:
         raise InputError(
             f"{where}: no answer begins within {context:,} tokens", "a longer --context, or shorter instructions"
         )
-    taken = [one for one, answers in zip(examples, answering) if answers]
     removed = {
         "equal to another": len(read) - len(kept), f"without an answer in {context:,} tokens": int((~answering).sum()),
     }  # fmt: skip
-    digest = blake2b("\0".join(different).encode(), digest_size=16).hexdigest()
-    sizes, parts = np.array([one.size for one in taken], dtype=np.float32), dealt[answering]
+    taken = [one for one, answers in zip(examples, answering) if answers]
+    return _source(path.name if path else where, taken, dealt[answering], chat, tokenizer, context, removed, digest)
+
+
+def _source(
+    name: str, taken: Sequence[Example], parts: NDArray[np.str_], chat: Chat, tokenizer: Tokenizer, context: int,
+    removed: dict[str, int], digest: str,
+) -> Source:  # fmt: skip
+    """The source of examples of these splits (I)."""
+    sizes = np.array([one.size for one in taken], dtype=np.float32)
     units = np.zeros(len(taken), dtype=np.float32)
     for part in np.unique(parts):
         units[parts == part] = sizes[parts == part].mean(dtype=np.float64)
     told = _told(taken, removed, chat.template, context)
     inputs = Dialogues([one.ids for one in taken], [one.sought for one in taken], context)
-    corpus = Corpus(tokenizer, context, len(taken), int(sizes.sum()), units, removed, chat.template, told)
-    name = path.name if path else where
+    corpus = Corpus(tokenizer, context, len(taken), int(sizes.sum()), units, removed, template=chat.template, told=told)
     return Source(name, "text", inputs, sizes, (), parts=parts, notes=list(told), digest=digest, corpus=corpus)
 
 
 def _dealt(read: Sequence[Dialogue]) -> NDArray[np.str_]:
-    """The split of each dialogue, by the hash of what comes before its first answer."""
+    """The split of each dialogue, in the order of the hash of what comes before its first answer."""
     asked = [json.dumps(_before_answer(dialogue), ensure_ascii=False) for dialogue in read]
-    prints = np.array(
-        [int.from_bytes(blake2b(one.encode(), digest_size=8).digest(), "little") for one in asked], dtype=np.uint64
-    )
-    different, group = np.unique(prints, return_inverse=True)
-    sizes = np.array([sum(len(message["content"].encode()) for message in dialogue) for dialogue in read])
-    return np.array(SPLITS)[in_order(different, np.bincount(group, sizes))[group]]
+    prints = [int.from_bytes(blake2b(one.encode(), digest_size=8).digest(), "little") for one in asked]
+    different, group = np.unique(np.array(prints, dtype=np.uint64), return_inverse=True)
+    weights = np.bincount(group, [sum(len(one["content"].encode()) for one in dialogue) for dialogue in read])
+    return np.array(SPLITS)[in_order(different, weights)[group]]
 
 
 def _before_answer(dialogue: Dialogue) -> Dialogue:
@@ -129,9 +135,9 @@ def _told(taken: Sequence[Example], removed: dict[str, int], template: Template,
     cut, tokens = sum(one.cut for one in taken), sum(len(one.ids) - 1 for one in taken)
     sought = sum(int(one.sought[1:].sum()) for one in taken)
     whose = "plain, a line '### role' before each turn" if template.jinja == PLAIN else "the model's own"
-    rest = {f"longer than {context:,} tokens, and cut": cut, **{f"left out, {why}": n for why, n in removed.items()}}
+    rest = {f"longer than {context:,} tokens, cut": cut, **{f"left out, {why}": n for why, n in removed.items()}}
     return (
-        f"{len(taken):,} dialogues of {tokens:,} tokens, of which the {sought:,} of answers are sought",
+        f"dialogues: {len(taken):,}, of {tokens:,} tokens, of which the {sought:,} of answers are sought",
         f"template: {whose}",
-        *(f"{count:,} dialogues are {what}" for what, count in rest.items() if count),
+        *(f"{what}: {count:,}" for what, count in rest.items() if count),
     )

@@ -19,7 +19,7 @@ from triarch.core.progress import Report
 Kind = Literal["characters", "bytes", "bpe", "words"]
 PAD, UNKNOWN = "[PAD]", "[UNK]"
 END, MASK = "[END]", "[MASK]"
-ENDS = (END, "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>")
+ENDS = (END, "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]")
 SHORT_TEXT = 64
 MOST_TOKENS, FEWEST_TOKENS, BYTES_A_TOKEN = 8_192, 512, 64
 BPE_SAMPLE = 8_000_000

@@ -151,6 +151,12 @@ def couple(name: str) -> Coupled:
     )
 
 
+def pairs() -> list[str]:
+    """All pairs of one that serves text and one that attends to another's features, by name."""
+    writers = [name for name in names() if "cross" in find(name).abilities]
+    return [f"{source}+{target}" for source in names() if "text" not in find(source).lacks for target in writers]
+
+
 def find(name: str) -> Architecture:
     """The architecture `name`, or a pair, `encoder+decoder`.
 

@@ -32,6 +32,7 @@ from triarch.core.interrupt import Stop, end_with_parent
 from triarch.core.spec import Modality
 from triarch.race.forecasters import FORECASTERS, Frame
 from triarch.race.ngrams import ORDER, ByteNGrams
+from triarch.race.translators import Copy, Dictionary, MostFrequent, Nearest
 from triarch.race.warping import NearestWarped
 
 if TYPE_CHECKING:  # the process does without torch, which would cost it its first seconds
@@ -87,6 +88,14 @@ SCORING = {
         "x, y = data.table('confirm')\nprint(log_loss(y, model.predict_proba(x), labels=model.classes_))",
     ),
     "bits per byte": ("", "x, y = data.table('confirm')\nprint(model.predict(x).sum() / y.sum())"),
+    "chrF": (
+        "from triarch.measure.translation import chrf\n",
+        "x, y = data.table('confirm')\nprint(sum(map(chrf, model.predict(x), y)) / len(y))",
+    ),
+    "exact match": (
+        "",
+        "x, y = data.table('confirm')\nprint(sum(one == other for one, other in zip(model.predict(x), y)) / len(y))",
+    ),
 }
 """Metric → the imports, and the lines that print it."""
 FORESEEING = ("", "x, y = data.table('confirm')\nprint(abs(model.predict(x) - y).mean())")
@@ -143,10 +152,17 @@ WORDS_LOGISTIC = Baseline(
 NGRAMS = Baseline(
     f"{ORDER}-grams of bytes", "from triarch.race.ngrams import ByteNGrams", "ByteNGrams()", lambda: ByteNGrams()
 )
+TRANSLATORS = tuple(
+    Baseline(name, f"from triarch.race.translators import {kind.__name__}", f"{kind.__name__}()", kind)
+    for name, kind in (
+        ("the source, copied", Copy), ("most frequent answer", MostFrequent), ("dictionary", Dictionary),
+        ("answer of the nearest text", Nearest),
+    )
+)  # fmt: skip
 BASELINES = {
     baseline.name: baseline
     for baseline in (
-        MAJORITY, NEAREST, LOGISTIC, SVM, TFIDF_SVM, TFIDF_LOGISTIC, WORDS_SVM, WORDS_LOGISTIC, NGRAMS,
+        MAJORITY, NEAREST, LOGISTIC, SVM, TFIDF_SVM, TFIDF_LOGISTIC, WORDS_SVM, WORDS_LOGISTIC, NGRAMS, *TRANSLATORS,
     )
 }  # fmt: skip
 
@@ -202,6 +218,8 @@ def suited_to(dataset: Dataset, task: Task, probabilities: bool = False) -> list
         return list(FORECASTERS)
     if dataset.source.corpus is not None:
         return [NGRAMS.name] if task.causal and dataset.source.corpus.template is None else []
+    if dataset.source.parallel is not None:
+        return [one.name for one in TRANSLATORS] if task.primary.direction == "max" else []
     found = suited(dataset.spec.modality, len(dataset.splits["train"]), int(dataset.lengths.max()))
     found = [name for name in found if not probabilities or BASELINES[name].tells_probabilities]
     small = len(dataset.splits["train"]) <= WARPED_ITEMS
@@ -227,7 +245,7 @@ def suited(modality: Modality, train_items: int, steps: int = 0) -> list[str]:
 @dataclass(frozen=True)
 class Fitted:
     """What a method predicts for the items of `Dataset.judged` and of confirm: class numbers (I), their probabilities
-    (I K) where these were asked for, or values (I H).
+    (I K) where these were asked for, values (I H), or texts (I).
     """
 
     name: str
@@ -247,12 +265,12 @@ def run(
     inputs.mkdir(parents=True, exist_ok=True)
     _write(inputs / "confirm", dataset.table("confirm")[0])
     _write(inputs / "train", x)
-    np.save(inputs / "train-labels.npy", y)
+    _write(inputs / "train-labels", y)
     for number, fold in enumerate(dataset.folds or (dataset.splits,)):
         _write(inputs / f"select-{number}", dataset.tabulate(fold["select"]))
         if number:
             _write(inputs / f"train-{number}", dataset.tabulate(fold["train"]))
-            np.save(inputs / f"train-{number}-labels.npy", dataset.source.labels[fold["train"]])
+            _write(inputs / f"train-{number}-labels", dataset.truth(fold["train"]))
     facts = {
         "names": list(names),
         "classes": dataset.spec.num_classes if probabilities else None,
@@ -292,7 +310,7 @@ def read(folder: Path, name: str) -> Fitted:
         return Fitted(name, float(stored["seconds"]), stored["select"], stored["confirm"])
 
 
-def _write(stem: Path, table: NDArray[np.float32] | list[str]) -> None:
+def _write(stem: Path, table: NDArray[Any] | list[str]) -> None:
     if isinstance(table, list):
         write_text(stem.with_suffix(".json"), json.dumps(table))
     else:
@@ -326,7 +344,7 @@ def main(folder: Path) -> None:
 
 
 def _answers(model: Any, table: Any, classes: int | None) -> NDArray[Any]:
-    """Class numbers (I), or probabilities of so many classes (I K)."""
+    """What it predicts (I …), or probabilities of so many classes (I K)."""
     if classes is None:
         return np.asarray(model.predict(table))
     made = np.zeros((len(table), classes))
@@ -335,7 +353,7 @@ def _answers(model: Any, table: Any, classes: int | None) -> NDArray[Any]:
 
 
 def _training(stem: Path) -> tuple[Any, Any]:
-    return _read(stem), np.load(stem.with_name(f"{stem.name}-labels.npy"), allow_pickle=False)
+    return _read(stem), _read(stem.with_name(f"{stem.name}-labels"))
 
 
 if __name__ == "__main__":

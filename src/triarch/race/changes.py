@@ -16,6 +16,7 @@ from triarch.core.types import Batch
 from triarch.data.ablate import (
     Change,
     always,
+    exchange,
     gray,
     keep_last,
     of_the_past,
@@ -84,6 +85,9 @@ def ablations(dataset: Dataset) -> list[Altered]:
                 for part, share in (("half", 0.5), ("quarter", 0.25))
             ),
         ]  # fmt: skip
+    if spec.target.kind == "text":
+        act = "giving each the text of another item"
+        made.insert(0, Altered("texts of other items", always(exchange), "context", "what it translates", act))
     return made + (_channels(spec.in_channels) if spec.modality == "series" else [])
 
 

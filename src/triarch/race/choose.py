@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,18 @@ from triarch.race.candidates import Entry, mark_front
 from triarch.race.charts import Curve
 from triarch.race.costs import SHORTEST_MEASURED, keeping, measure_untrained, standings
 from triarch.race.datacard import DataCard, DataCounts, count, samples, shown
+from triarch.race.keys import trial_key
 from triarch.race.limits import quick_enough, quick_look
 from triarch.race.options import Options
 from triarch.race.outlook import outlooks
 from triarch.race.plan import BASELINES, MEASURING, PROBING, Finals, Heat
-from triarch.race.race import Race, trial_key
+from triarch.race.race import Race
 from triarch.race.reasons import reasons
 from triarch.race.report import MISTAKES, Mistake, report
+from triarch.race.twins import NAME, gains, pairs, twins
 from triarch.race.verdict import Opened, baseline_values, judge, ranking
 from triarch.ship.deliver import Measured, deliver
+from triarch.tasks.translate import EXACT
 from triarch.training.recipe import Recipe, to_yaml
 
 BUSY = 0.85  # of a processor: with less, other work took it
@@ -50,6 +54,7 @@ def run(
         options: what the race was asked for.
         looked: from `quick_look`; None: it is still to be done, or in the ledger.
     """
+    _check_origins(race)
     allowed = _quick(race, allowed, looked)
     race.settle_threads(allowed, options.threads)
     if not (race.run / "choice.json").exists():
@@ -69,7 +74,10 @@ def run(
     if race.budget.max_latency is None or race.budget.seconds >= SHORTEST_MEASURED:
         measure_untrained(race, sorted(raced, key=lambda entry: (entry.model not in first, entry.counted.macs or 0)))
     finalists = keeping(race, planned, finalists, raced)
-    plan = race.plan_finals(finalists)
+    if options.pretrain:
+        others, added = twins(race, finalists, raced)
+        finalists, raced, entries = [*finalists, *others], [*raced, *added], [*entries, *added]
+    plan = race.plan_finals(finalists, opened=2 + 2 * len(pairs(one.model for one in finalists)))
     finals = race.finals(finalists, plan)
     standing = standings(race, finals, ranking(race.task.primary, finals), plan, raced)
     verdict, winner = judge(race, finals, standing, plan, scores, fitted, options.code(), options.margin)
@@ -84,6 +92,7 @@ def run(
     mark_front(candidates, race.task.primary)
     verdict = replace(verdict, front=[one.model for one in candidates if one.on_front])
     race.once("verdict", lambda: as_json(verdict))
+    gained = gains(race, finals, plan)
     why = reasons(race, finals, verdict, plan)
     choice = Choice(
         task=race.task.name,
@@ -104,11 +113,14 @@ def run(
             *race.dataset.source.notes,
             *race.dataset.variations,
             *options.notes(),
+            *_exact(race, winner, verdict, fitted),
+            *_unknown(race),
+            *([f"there was no time to measure: {NAME}"] if pairs(finals) and not gained else []),
             *_cuts(race, plan),
             *_busy(race),
             *why.notes,
         ],
-        reasons=why.reasons,
+        reasons=[*gained, *why.reasons],
         robustness=why.robustness,
     )
     card = _card(race)
@@ -119,6 +131,19 @@ def run(
     choice.spent["seconds"] = round(race.elapsed, 1)
     write_json(race.run / "choice.json", as_json(choice))
     return choice
+
+
+def _check_origins(race: Race) -> None:
+    """Check that artifacts which candidates begin with are those that the race began with.
+
+    Raises:
+        InputError: one is not.
+    """
+    begun = race.arms.begun.values()
+    known = race.once("origins", lambda: {arm.name: arm.digest for arm in begun}) if begun else {}
+    for arm in begun:
+        if known.get(arm.name) != arm.digest:
+            raise InputError(f"{arm.begin} is not the artifact that this race began with", "bring that one back")
 
 
 def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fitted]]:
@@ -179,23 +204,10 @@ def _note(
     heats = {model: heat for heat in planned for model in heat.models}
     for entry in entries:
         counted = entry.counted
-        if entry.model not in heats:
-            continue
-        heat = heats[entry.model]
-        rungs = [
-            (number + 1, rate, record.result)
-            for number in range(len(heat.rungs))
-            for rate in heat.rates[entry.model]
-            if (record := race.ledger.get(trial_key(heat.family, entry.model, rate, number)))
-        ]
-        counted.trials = len({rate for _, rate, _ in rungs})
-        furthest = max((number for number, _, _ in rungs), default=0)
-        scored = [result for _, _, result in rungs if result["score"] is not None]
-        if scored:
-            best = max(scored, key=lambda result: race.task.primary.gain(result["score"]))
-            counted.score, counted.interval = best["score"], tuple(best["interval"])
-        counted.status = "eliminated" if scored else "diverged"
-        counted.reason = f"out after rung {furthest} of {len(heat.rungs)}"
+        if entry.model in heats:
+            _note_trials(race, counted, heats[entry.model])
+        elif entry.model in finals:
+            counted.status, counted.reason = "diverged", "its finals diverged"
         done = [result for result in finals.get(entry.model, []) if result["score"] is not None]
         if done:
             counted.score, counted.interval = _pooled(race, done, plan)
@@ -204,7 +216,25 @@ def _note(
             counted.calibration_error = None if None in errors else float(np.mean(errors))
             place = {verdict.model: "winner", verdict.runner_up: "runner-up"}
             counted.status = place.get(entry.model, "finalist")
-            counted.reason = f"the best {counted.family}"
+            counted.reason = f"the best {entry.group}" if entry.model in heats else "beside the one it was made of"
+
+
+def _note_trials(race: Race, counted: Candidate, heat: Heat) -> None:
+    """Write into a candidate how far it came before the finals."""
+    rungs = [
+        (number + 1, rate, record.result)
+        for number in range(len(heat.rungs))
+        for rate in heat.rates[counted.model]
+        if (record := race.ledger.get(trial_key(heat.family, counted.model, rate, number)))
+    ]
+    counted.trials = len({rate for _, rate, _ in rungs})
+    furthest = max((number for number, _, _ in rungs), default=0)
+    scored = [result for _, _, result in rungs if result["score"] is not None]
+    if scored:
+        best = max(scored, key=lambda result: race.task.primary.gain(result["score"]))
+        counted.score, counted.interval = best["score"], tuple(best["interval"])
+    counted.status = "eliminated" if scored else "diverged"
+    counted.reason = f"out after rung {furthest} of {len(heat.rungs)}"
 
 
 def _pooled(race: Race, done: list[dict[str, Any]], plan: Finals) -> tuple[float, Interval]:
@@ -226,13 +256,26 @@ def _sorted(candidates: list[Candidate], metric: Metric) -> list[Candidate]:
 
 
 def _save_artifact(race: Race, winner: Opened, verdict: Verdict, cost: Costs) -> None:
-    recipe = Recipe(**winner.recipe)
+    recipe, arm = Recipe(**winner.recipe), race.arms[winner.model]
     text = to_yaml(recipe)
+    origin = Path(arm.begin).name if arm.begin else None
     measured = Measured(
-        verdict.score, verdict.score_interval, verdict.n, verdict.split, cost, race.budget.limits
+        verdict.score, verdict.score_interval, verdict.n, verdict.split, cost, race.budget.limits, origin
     )  # fmt: skip
-    deliver(race.run.parent, winner.model, winner.network, recipe.settings, race.task, race.dataset, measured, text)
+    deliver(race.run.parent, arm.model, winner.network, recipe.settings, race.task, arm.dataset, measured, text)
     write_text(race.run / "recipe.yaml", text)
+
+
+def _exact(race: Race, winner: Opened, verdict: Verdict, fitted: dict[str, baselines.Fitted]) -> list[str]:
+    """How many answers are right to the letter, where they are texts that are compared otherwise."""
+    if race.dataset.answers is None or race.task.primary.name == EXACT:
+        return []
+    rows = winner.confirm.items
+    told = [f"{winner.model} {winner.confirm.mean(EXACT):.3f}"]
+    if verdict.baseline is not None:
+        predicted = fitted[verdict.baseline.name].confirm[np.searchsorted(race.rows("confirm"), rows)]
+        told.append(f"{verdict.baseline.name} {baseline_values(race, rows, predicted, EXACT).mean():.3f}")
+    return [f"{EXACT} on confirm: {', '.join(told)}"]
 
 
 def _cuts(race: Race, plan: Finals) -> list[str]:
@@ -245,6 +288,14 @@ def _cuts(race: Race, plan: Finals) -> list[str]:
         for split, size in sizes.items()
         if size < len(race.rows(split))
     ]
+
+
+def _unknown(race: Race) -> list[str]:
+    """What cannot be told of those that begin with artifacts."""
+    strange = [arm.name for arm in race.arms.begun.values() if not arm.kept_apart]
+    if not strange:
+        return []
+    return [f"whether {' and '.join(strange)} learned from items of confirm before cannot be told here"]
 
 
 def _busy(race: Race) -> list[str]:

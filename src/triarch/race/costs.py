@@ -14,12 +14,13 @@ from safetensors.torch import load as load_tensors
 from triarch.core.budget import Costs
 from triarch.core.files import folder_bytes
 from triarch.measure.count import params
-from triarch.model import Model, build
+from triarch.model import Model
 from triarch.race.candidates import WIDEST, Entry, save_untrained
 from triarch.race.halving import Finalist
+from triarch.race.keys import trial_key
 from triarch.race.limits import costs
 from triarch.race.plan import MEASURING, Finals, Heat, measuring
-from triarch.race.race import Race, trial_key
+from triarch.race.race import Race
 from triarch.ship.deliver import deliver
 from triarch.ship.probe import Reading, measure_apart
 from triarch.training.recipe import Recipe, to_yaml
@@ -61,7 +62,7 @@ def measure_untrained(race: Race, entries: Sequence[Entry]) -> None:
         folders = {}
         for entry in entries:
             folder = race.run / "untrained" / entry.model.replace("/", "-")
-            save_untrained(entry.model, race.dataset, race.task, folder)
+            save_untrained(entry.trained(race.dataset), race.task, folder)
             folders[folder] = entry.model
         share = 0.2 if race.budget.max_latency is None else 0.35
         part = MEASURING * race.budget.seconds if race.budget.timed else 0.0
@@ -144,7 +145,8 @@ def _finished(
             result = best_seed(race, finals[model])
             network, recipe = trained(race, model, result), Recipe(**result["recipe"])
             folder = race.run / "finished" / model.replace("/", "-")
-            deliver(folder, model, network, recipe.settings, race.task, race.dataset, WIDEST, to_yaml(recipe))
+            data = race.arms[model].dataset
+            deliver(folder, recipe.model, network, recipe.settings, race.task, data, WIDEST, to_yaml(recipe))
             folders[model], known[model] = folder, Costs(params(network), folder_bytes(folder))
         timed, waiting = race.budget.max_latency is not None, list(ranked) if measuring(race.budget) else []
         for attempt in range(ATTEMPTS):
@@ -172,8 +174,7 @@ def best_seed(race: Race, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def trained(race: Race, model: str, result: Mapping[str, Any]) -> Model:
     """The network that a final left."""
-    name, _, size = model.partition("/")
-    network = build(name, size, race.task, race.dataset.spec, result["recipe"]["settings"])
+    network = race.arms[model].build(race.task, result["recipe"]["settings"])
     network.load_state_dict(load_tensors(race.weights_path(model, result["seed"]).read_bytes()))
     return network
 

@@ -79,7 +79,11 @@ def samples(dataset: Dataset) -> list[Sample]:
         return _stretches(dataset)
     rows, names = dataset.splits["train"], dataset.spec.target.names
     if not names:
-        return [Sample(int(row), shown(dataset, int(row)), "") for row in rows[:SAMPLES]]
+        parallel = dataset.source.parallel
+        return [
+            Sample(int(row), shown(dataset, int(row)), parallel.texts[int(row)] if parallel else "")
+            for row in rows[:SAMPLES]
+        ]
     labels = dataset.source.labels[rows]
     order = np.argsort(labels, kind="stable")
     begin = np.r_[True, np.diff(labels[order]) != 0]

@@ -65,7 +65,7 @@ def halved(
         until: `race.elapsed` at which it must be done.
     """
     recipe = Recipe(**final["recipe"])
-    whole = race.dataset.folded(recipe.fold)
+    whole = race.arms[model].dataset.folded(recipe.fold)
     half = half_of(whole, recipe.seed)
     steps: int = final["steps"]
     if slot:
@@ -75,7 +75,10 @@ def halved(
         return None
     schedule = recipe.schedule.model_copy(update={"steps": None})
     recipe = recipe.model_copy(update={"steps": steps, "seconds": None, "fold": None, "schedule": schedule})
-    networks = [_trained(race, recipe, half, until), _trained(race, recipe, whole, until) if slot else network]
+    networks = [
+        _trained(race, model, recipe, half, until),
+        _trained(race, model, recipe, whole, until) if slot else network,
+    ]
     with computing(race.base.threads):
         scores = [evaluate(one, race.task, batches) for one in networks if one is not None]
     if len(scores) < len(networks):
@@ -86,9 +89,9 @@ def halved(
     return Halved(model, items, steps, apart.mean, apart.interval)
 
 
-def _trained(race: Race, recipe: Recipe, dataset: Dataset, until: float) -> Model | None:
+def _trained(race: Race, model: str, recipe: Recipe, dataset: Dataset, until: float) -> Model | None:
     """None where it diverged, or was not done in time."""
-    trial = Trial(recipe, dataset, race.task)
+    trial = Trial(recipe, dataset, race.task, race.arms[model].weights)
 
     def late(trainer: Trainer) -> bool:
         race.beat(f"{recipe.model} on {len(dataset.rows('train')):,} items, loss {trainer.loss:.3f}")

@@ -20,9 +20,11 @@ from triarch.measure.memory import inference_peak
 from triarch.measure.weightless import like, weightless
 from triarch.model import build
 from triarch.models import registry
+from triarch.race.arms import Arm
 from triarch.race.candidates import TOO_SLOW, Entry
 from triarch.ship.artifact import Artifact, new_config
 from triarch.tasks.task import Task
+from triarch.tasks.translate import Translate
 
 OVER = "over budget"
 WEIGHT = 4
@@ -83,7 +85,8 @@ def refuse_hopeless(budget: Budget, models: Sequence[str], dataset: Dataset, tas
             count = params(build(name, size, task, dataset.spec))
             found.append(Candidate(model, registry.find(name).family, count, None))
         smallest = sorted(found, key=lambda one: one.params)[:FIRST_LOOK]
-        looked = [(SURE * rough(_answering(one.model, dataset, task)), one) for one in smallest]
+        arms = [Arm(one.model, one.model, dataset) for one in smallest]
+        looked = [(SURE * rough(_answering(arm, task)), one) for arm, one in zip(arms, smallest)]
     needed, nearest = min(looked, key=lambda one: one[0])
     if needed > HOPELESS * budget.max_latency:
         nearest.latency_ms = Latency(needed, needed)
@@ -107,7 +110,7 @@ def quick_look(
             if found and time.perf_counter() > end:
                 break
             if entry.architecture.name not in ended:
-                found[entry.model] = rough(_answering(entry.model, dataset, task))
+                found[entry.model] = rough(_answering(entry.trained(dataset), task))
                 if SURE * found[entry.model] > budget.max_latency:
                     ended.add(entry.architecture.name)
     return found
@@ -147,23 +150,24 @@ def _why_not(budget: Budget, entry: Entry, looked: Mapping[str, float]) -> str:
     return "there was no time to look at its latency"
 
 
-def _answering(model: str, dataset: Dataset, task: Task) -> Callable[[], object]:
+def _answering(arm: Arm, task: Task) -> Callable[[], object]:
     """A call from raw input to decoded answer, as the artifact will make it."""
-    name, _, size = model.partition("/")
-    config = new_config(name, size, {}, task, dataset.spec)
-    artifact = Artifact(config, build(name, size, task, dataset.spec).eval(), task, dataset.preprocessor)
+    name, _, size = arm.model.partition("/")
+    dataset = arm.dataset
+    config = new_config(name, size, dict(arm.settings), task, dataset.spec)
+    artifact = Artifact(config, arm.build(task).eval(), task, dataset.preprocessor)
     one = dataset.source.take(dataset.splits["train"][:1])
     return lambda: artifact.predict(one)
 
 
 def _peak(entry: Entry, dataset: Dataset, task: Task) -> int:
     """The peak of live tensor bytes at inference, followed without weights where the model is large."""
-    name, _, size = entry.model.partition("/")
-    light = entry.counted.params > FOLLOWED
+    arm = entry.trained(dataset)
+    light = entry.counted.params > FOLLOWED and task.name != Translate.name  # how long it writes hangs on its numbers
     one = dataset.source.take(dataset.splits["train"][:1])
-    batch = task.prepare(collate(dataset.preprocessor.encode(one)))
+    batch = task.prepare(collate(arm.dataset.preprocessor.encode(one)))
     with computing(1, seed=0), torch.device("meta" if light else "cpu"):
-        model = build(name, size, task, dataset.spec).eval()
+        model = arm.build(task).eval()
     if not light:
         return inference_peak(model, batch)
     with weightless(model) as twin:

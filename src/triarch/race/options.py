@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from keyword import iskeyword
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -54,6 +55,8 @@ class Options:
     models: Patterns = ()
     families: Patterns = ()
     exclude: Patterns = ()
+    from_: Patterns = ()
+    pretrain: bool = False
     task: str | None = None
     metric: str | None = None
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
@@ -80,15 +83,16 @@ class Options:
         Raises:
             InputError: an unknown name, or a value that does not fit.
         """
+        entries = {f"{name}_" if iskeyword(name) else name: value for name, value in entries.items()}
         known = {field.name for field in fields(cls)} - {"fingerprint"}
         for name in entries:
             if name not in known:
                 raise InputError(f"recipe: unknown key {name!r}", near(name, known))
         try:
-            return TypeAdapter(cls).validate_python(dict(entries))
+            return TypeAdapter(cls).validate_python(entries)
         except ValidationError as error:
             first = error.errors()[0]
-            place = str(first["loc"][0]).replace("_", "-")
+            place = str(first["loc"][0]).rstrip("_").replace("_", "-")
             raise InputError(f"--{place}: {first['msg']}, not {first['input']!r}") from None
 
     def budget(self) -> Budget:
@@ -124,8 +128,6 @@ class Options:
             InputError: there is no such task or metric.
         """
         task = tasks.find(self.task, spec) if self.task else tasks.infer(spec)
-        if spec.target.kind == "text":
-            raise InputError("translations do not race so far", "triarch train … --task translate --model gru+gru/nano")
         return tasks.scored_by(task, self.metric)
 
     def notes(self) -> list[str]:
@@ -151,7 +153,8 @@ class Options:
         """As `choose --recipe` takes it: what is not left open, without the fingerprint."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         del entries["fingerprint"]
-        said = {name: value for name, value in entries.items() if value is not None and value != []}
+        said = {name: value for name, value in entries.items() if value not in (None, []) and value is not False}
+        said = {name.rstrip("_"): value for name, value in said.items()}
         return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
 
     @classmethod

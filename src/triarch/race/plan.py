@@ -92,6 +92,8 @@ def heats(
 ) -> list[Heat]:  # fmt: skip
     """Plan the halving: every model has the same time to be screened in, and every family the same after it.
 
+    Those that begin with artifacts are as a family of their own here.
+
     All have the same number of learning rates. What replaying other plans on recorded races gave is in bench/choose.md.
 
     Candidates that have no turn are told why. Where `steps` are given nothing that is planned depends on a measurement:
@@ -105,12 +107,12 @@ def heats(
         steps: of each final.
         workers: trainings at the same time.
     """
-    families = sorted({entry.counted.family for entry in entries})
+    families = sorted({entry.group for entry in entries})
     share = HALVING * seconds / len(families)
     rates = LEARNING_RATES if steps or workers * share >= LEARNING_RATES * SHORTEST_TRIAL else 1
     alone, planned = workers * share, []
     for family in families:
-        members = [entry for entry in entries if entry.counted.family == family]
+        members = [entry for entry in entries if entry.group == family]
         if steps:
             found = _first(members)
         else:
@@ -121,7 +123,7 @@ def heats(
         for entry in members:
             entry.counted.reason = found.reasons.get(entry.model, "")
         chosen = found.chosen
-        grid = {entry.model: _grid(entry.architecture.learning_rates, rates) for entry in chosen}
+        grid = {entry.model: _grid(entry.learning_rates, rates) for entry in chosen}
         rungs, kept = _screened(len(chosen), rates) if not steps else (_rungs(len(chosen) * rates), 0)
         ends = _ends(steps, len(rungs))
         planned.append(Heat(family, [entry.model for entry in chosen], grid, rungs, share, ends, found.paces, kept))
@@ -144,7 +146,7 @@ class Finals:
     Attributes:
         slot: seconds of one final.
         select, confirm: items of each split that are evaluated.
-        closing: seconds for opening the confirm split.
+        closing: seconds for opening the confirm split for two models.
         behind: the models that have one final only, since their trials were clearly behind.
     """
 
@@ -158,7 +160,7 @@ class Finals:
 
 def plan_finals(
     seconds: float, finalists: int, item_seconds: float, select: int, confirm: int, workers: int = 1,
-    least: float = SHORTEST_FINAL, behind: Sequence[str] = (),
+    least: float = SHORTEST_FINAL, behind: Sequence[str] = (), opened: int = 2, fewest: int = FEWEST_ITEMS,
 ) -> Finals:  # fmt: skip
     """Share out the rest of the time.
 
@@ -168,17 +170,18 @@ def plan_finals(
         select, confirm: sizes of the splits.
         workers: trainings at the same time.
         behind: those of the finalists that have one final only.
+        opened: models that are evaluated on confirm.
+        fewest: items of each split that are evaluated at least, where there are so many.
     """
     contenders = finalists - len(behind)
     room = workers * seconds / max(least, SHORTEST_FINAL)
     seeds = 1 + int(min(SEEDS - 1, max(0, (room - finalists) // contenders)))
     share = EVALUATING * max(seconds, 0.1)
-    items = max(FEWEST_ITEMS, int(share / (2 * seeds) / item_seconds))
-    opened = min(confirm, items)
-    closing = 2 * seeds * opened * item_seconds
-    slot = (seconds - closing) / rounds(finalists + (seeds - 1) * contenders, workers)
-    looked_at = min(select, max(FEWEST_ITEMS, int(EVALUATING * max(slot, 0.1) / item_seconds)))
-    return Finals(seeds, slot, looked_at, opened, closing, list(behind))
+    items = max(fewest, int(share / (opened * seeds) / item_seconds))
+    each = seeds * min(confirm, items) * item_seconds
+    slot = (seconds - opened * each) / rounds(finalists + (seeds - 1) * contenders, workers)
+    looked_at = min(select, max(fewest, int(EVALUATING * max(slot, 0.1) / item_seconds)))
+    return Finals(seeds, slot, looked_at, min(confirm, items), 2 * each, list(behind))
 
 
 def clearly_behind(metric: Metric, intervals: Mapping[str, Interval]) -> list[str]:
@@ -270,8 +273,8 @@ class Stopwatch:
         if estimate * LEAST_STEPS > share:
             return estimate
         if entry.model not in self._known:
-            recipe = self.base.model_copy(update={"model": entry.model})
-            self._known[entry.model] = step_seconds(recipe, self.dataset, self.task, self.base.threads)
+            arm = entry.trained(self.dataset)
+            self._known[entry.model] = step_seconds(arm.recipe(self.base), arm.dataset, self.task, self.base.threads)
         return self._known[entry.model]
 
 
@@ -279,7 +282,8 @@ def threads(entries: Sequence[Entry], dataset: Dataset, task: Task, base: Recipe
     """How many threads the race should use: tried with the first candidate of each family, but not in a short race."""
     if base.seconds is None or base.seconds < SHORT_RACE:
         return 1
-    families = sorted({entry.counted.family for entry in entries})
-    first = [in_order([entry for entry in entries if entry.counted.family == family])[0] for family in families]
+    scratch = [entry for entry in entries if entry.arm is None]
+    families = sorted({entry.counted.family for entry in scratch})
+    first = [in_order([entry for entry in scratch if entry.counted.family == family])[0] for family in families]
     recipes = [base.model_copy(update={"model": entry.model}) for entry in first]
-    return useful_threads(recipes, dataset, task, most)
+    return useful_threads(recipes, dataset, task, most) if recipes else 1

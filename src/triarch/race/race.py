@@ -30,12 +30,15 @@ from triarch.core.progress import Reporter
 from triarch.core.record import Ledger, Record
 from triarch.core.results import Interval
 from triarch.data.dataset import Dataset
+from triarch.race.arms import Arm, Arms
 from triarch.race.candidates import Entry
 from triarch.race.crew import Alone, Crew, Processes
 from triarch.race.halving import Finalist, Halving
+from triarch.race.keys import checkpoint, final_key, trial_key, weights
 from triarch.race.options import Options
 from triarch.race.overtaking import overtaking
 from triarch.race.plan import (
+    FEWEST_ITEMS,
     SEEDS,
     Finals,
     Heat,
@@ -52,12 +55,11 @@ from triarch.race.plan import (
 )
 from triarch.race.plateau import blind
 from triarch.race.trial import Trial
-from triarch.race.work import LEAST_SECONDS, Piece, Workshop, evaluation_seconds, recipe_of, rows_of
+from triarch.race.work import LEAST_SECONDS, Piece, Workshop, evaluation_seconds, fewer, recipe_of, rows_of, rung_items
 from triarch.race.worker import DATA, setting
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe
 
-RUNG_ITEMS, SCREENING_ITEMS = 2_000, 500
 HEARTBEAT = 0.5
 
 
@@ -67,15 +69,16 @@ class Race:
     Args:
         options: what was asked for.
         base: what all trainings have in common.
+        begun: the candidates that do not begin with random weights.
     """
 
     def __init__(
         self, run: Path, options: Options, budget: Budget, dataset: Dataset, task: Task, base: Recipe,
-        reporter: Reporter, stop: Stop, began: float,
+        reporter: Reporter, stop: Stop, began: float, begun: Iterable[Arm] = (),
     ) -> None:  # fmt: skip
         self.run, self.options, self.budget, self.dataset, self.task = run, options, budget, dataset, task
         self.base, self.reporter, self.stop = base, reporter, stop
-        self.workers = options.workers
+        self.workers, self.arms = options.workers, Arms(dataset, begun)
         self.ledger = Ledger(run / "records.jsonl")
         self._clock = run / "clock"
         self._offset = max(self.ledger.elapsed, self._heard()) - began
@@ -129,8 +132,8 @@ class Race:
     def crew(self) -> Crew:
         """Who does the work, from the first mention on."""
         if self.workers == 1:
-            return Alone(Workshop(self.run, self.dataset, self.task, self.base, self.beat))
-        given = setting(self.run, self.options, self.dataset, self.task, self.base)
+            return Alone(Workshop(self.run, self.dataset, self.task, self.base, self.beat, self.arms.begun.values()))
+        given = setting(self.run, self.options, self.dataset, self.task, self.base, self.arms.begun.values())
         return Processes(self.workers, given, self.run, self.beat)
 
     def __enter__(self) -> Self:
@@ -198,8 +201,12 @@ class Race:
                 self._drop(finalist.model, finalist.lr)
         return [finalist for finalist in finalists if finalist]
 
-    def plan_finals(self, finalists: list[Finalist]) -> Finals:
-        """How many seeds, how long, and how many items of select and confirm there is time to evaluate."""
+    def plan_finals(self, finalists: list[Finalist], opened: int = 2) -> Finals:
+        """How many seeds, how long, and how many items of select and confirm there is time to evaluate.
+
+        Args:
+            opened: models that will be evaluated on confirm.
+        """
 
         def make() -> dict[str, Any]:
             select, confirm = len(self.rows("select")), len(self.rows("confirm"))
@@ -211,7 +218,10 @@ class Race:
             paces = [known[finalist.model] for finalist in finalists if finalist.model in known]
             alone = self.workers * self.left / len(finalists)
             least = worth(paces, epoch_steps(self.dataset, self.base), alone)
-            plan = plan_finals(self.left, len(finalists), cost, select, confirm, self.workers, least, behind)
+            fewest = fewer(FEWEST_ITEMS, self.dataset)
+            plan = plan_finals(
+                self.left, len(finalists), cost, select, confirm, self.workers, least, behind, opened, fewest
+            )
             return asdict(replace(plan, seeds=SEEDS) if self.budget.steps else plan)
 
         return Finals(**self.once("finals", make))
@@ -248,7 +258,7 @@ class Race:
 
     def weights_path(self, model: str, seed: int) -> Path:
         """Where a final left its weights."""
-        return self.run / _weights(model, seed)
+        return self.run / weights(model, seed)
 
     def beat(self, note: str) -> None:
         """Keep the clock and show how the work stands.
@@ -301,12 +311,12 @@ class Race:
             lr=rate,
             seed=self.base.seed,
             fold=number if on_folds else None,
-            items=SCREENING_ITEMS if heat.kept and number == 0 else RUNG_ITEMS,
+            items=rung_items(self.dataset, bool(heat.kept) and number == 0),
             final=False,
             steps=heat.steps[number] if heat.steps else None,
             seconds=seconds if self.budget.timed else None,
-            begins="" if begins else _checkpoint(model, rate, number - 1),
-            leaves="" if ends else _checkpoint(model, rate, number),
+            begins="" if begins else checkpoint(model, rate, number - 1),
+            leaves="" if ends else checkpoint(model, rate, number),
         )
 
     def _reached(self, finalist: Finalist) -> Interval:
@@ -331,7 +341,7 @@ class Race:
             final=True,
             steps=self.budget.steps,
             seconds=max(LEAST_SECONDS, slot) if self.budget.timed else None,
-            leaves=_weights(finalist.model, seed),
+            leaves=weights(finalist.model, seed),
         )
 
     def _train(self, runs: Sequence[tuple[Finalist, int]], plan: Finals, ahead: int) -> None:
@@ -355,9 +365,9 @@ class Race:
 
     def _item_seconds(self, finalist: Finalist) -> float:
         """What it takes to evaluate one item."""
-        recipe = recipe_of(self.base, finalist.model, finalist.lr, self.base.seed)
-        rows = self.rows("select")
-        return evaluation_seconds(Trial(recipe, self.dataset, self.task), rows) / len(rows)
+        arm, rows = self.arms[finalist.model], self.rows("select")
+        recipe = arm.recipe(recipe_of(self.base, arm.model, finalist.lr, self.base.seed))
+        return evaluation_seconds(Trial(recipe, arm.dataset, self.task), rows) / len(rows)
 
     def _count(self, planned: list[Heat]) -> None:
         """Add up the steps of the race, for `fraction`."""
@@ -367,7 +377,7 @@ class Race:
 
     def _drop(self, model: str, rate: float) -> None:
         """Remove the checkpoints of a trial."""
-        for path in self.run.glob(_checkpoint(model, rate, "*")):
+        for path in self.run.glob(checkpoint(model, rate, "*")):
             path.unlink()
 
     def _heard(self) -> float:
@@ -376,21 +386,3 @@ class Race:
             return float(self._clock.read_text())
         except (OSError, ValueError):
             return 0.0
-
-
-def _checkpoint(model: str, rate: float, rung: int | str) -> str:
-    return f"trials/{model.replace('/', '-')}-{rate:.3g}-{rung}.safetensors"
-
-
-def _weights(model: str, seed: int) -> str:
-    return f"finals/{model.replace('/', '-')}-{seed}.safetensors"
-
-
-def trial_key(family: str, model: str, rate: float, rung: int) -> str:
-    """The ledger's key of a trial at a rung."""
-    return f"trial/{family}/{model}/lr={rate:.3g}/rung{rung}"
-
-
-def final_key(model: str, seed: int) -> str:
-    """The ledger's key of a final."""
-    return f"final/{model}/seed={seed}"

@@ -13,6 +13,7 @@ from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from triarch.core.findings import Effect, Reason
@@ -68,7 +69,7 @@ def reasons(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], verdict:
 
     def measure() -> dict[str, Any]:
         end = race.elapsed + race.left + explaining(race.budget) if race.budget.timed else np.inf
-        halving = suited(race.dataset)
+        halving = suited(race.dataset) and not race.arms[verdict.model].inputs_first
         until = end - HALVING * explaining(race.budget) if halving and race.budget.timed else end
         changes = [one for one in chain(*zip_longest(takes, bears)) if one is not None]
         items = _items(plan, until - race.elapsed, len(changes) * len(models))
@@ -76,10 +77,10 @@ def reasons(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], verdict:
         if not items:
             return done | {"left_out": [one.name for one in changes]}
         networks = {model: _seeds(race, model, finals[model]) for model in models}
-        batches = list(race.dataset.batches(race.rows("confirm", items)))
-        bench = Bench(networks, race.task, batches, race.base.threads, race.base.seed)
+        benches = _benches(race, networks, race.rows("confirm", items))
+        altered = {model: _altered(race.arms[model].dataset, race.options.impute) for model in models}
         for model in models:
-            bench.before(model)
+            benches[model].before(model)
         longest = 0.0
         for change in changes:
             if race.elapsed + BEARING * len(models) * longest > until:
@@ -88,15 +89,19 @@ def reasons(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], verdict:
             for model in models:
                 begin = race.elapsed
                 race.beat(f"{model}: {change.name}")
-                done["effects"].append(asdict(bench.effect(model, change)))
+                own = altered[model].get(change.name, change)
+                done["effects"].append(asdict(benches[model].effect(model, own)))
                 longest = max(longest, race.elapsed - begin)
         if race.elapsed + BEARING * len(models) * longest <= until:
             with computing(race.base.threads):
-                found = faded(networks, race.dataset, race.task, race.base.seed)
-            done["gradients"] = [asdict(one) for one in found]
+                for model in models:
+                    alone = {model: networks[model]}
+                    found = faded(alone, race.arms[model].dataset, race.task, race.base.seed)
+                    done["gradients"] += [asdict(one) for one in found]
         if halving:
             final = next(one for one in finals[verdict.model] if one["score"] is not None)
             slot = plan.slot if race.budget.timed else 0.0
+            batches = benches[verdict.model].batches
             half = halved(race, verdict.model, final, networks[verdict.model][0], slot, batches, end)
             done["halved"] = asdict(half) if half else None
             done["left_out"] += [HALF] if slot and not half else []
@@ -179,6 +184,25 @@ def _items(plan: Finals, seconds: float, passes: int) -> int:
     if possible < FEWEST_ITEMS and 4 * BEARING * each * min(items, FEWEST_ITEMS) > seconds:
         return 0
     return min(items, max(FEWEST_ITEMS, possible))
+
+
+def _altered(dataset: Dataset, impute: str | None) -> dict[str, Altered]:
+    """Every change by its name, as it is made to items that are prepared in this way."""
+    return {one.name: one for one in (*ablations(dataset), *disturbances(dataset, impute))}
+
+
+def _benches(race: Race, networks: Mapping[str, Sequence[Model]], rows: NDArray[np.int64]) -> dict[str, Bench]:
+    """For each model one with the items as it takes them; those that take them alike share one."""
+    made: dict[int, Bench] = {}
+    found = {}
+    for model in networks:
+        dataset = race.arms[model].dataset
+        if id(dataset) not in made:
+            made[id(dataset)] = Bench(
+                networks, race.task, list(dataset.batches(rows)), race.base.threads, race.base.seed
+            )
+        found[model] = made[id(dataset)]
+    return found
 
 
 def _seeds(race: Race, model: str, results: Sequence[dict[str, Any]]) -> list[Model]:

@@ -12,7 +12,7 @@ from triarch.models import registry
 
 def selected(
     modality: Modality, models: Sequence[str] = (), families: Sequence[str] = (), exclude: Sequence[str] = (),
-    unfit: Mapping[str, str] | None = None,
+    unfit: Mapping[str, str] | None = None, names: Sequence[str] | None = None, usual: Sequence[str] | None = None,
 ) -> list[str]:  # fmt: skip
     """The models, architecture/size, that serve `modality` and that the user lets race.
 
@@ -22,11 +22,13 @@ def selected(
             Empty: all.
         families: names of families. Empty: all.
         exclude: patterns as in `models`, or names of families; `rnn`, which is both, is the family.
+        names: of the architectures, or pairs of them, that there are; None: all architectures.
+        usual: those of them that race where `models` is empty; None: all.
 
     Raises:
         InputError: a name or pattern finds nothing, or nothing of this modality; they leave no model.
     """
-    found = {name: registry.find(name) for name in registry.names()}
+    found = {name: registry.find(name) for name in (registry.names() if names is None else names)}
     everything = [f"{name}/{size}" for name, architecture in found.items() for size in architecture.sizes]
     family_of = {model: str(found[_name(model)].family) for model in everything}
     lacks = {name: found[name].lacks[modality] for name in found if modality in found[name].lacks} | dict(unfit or {})
@@ -55,7 +57,8 @@ def selected(
     left = [
         model
         for model in serving
-        if (not models or any(_matches(model, pattern) for pattern in models))
+        if (models or usual is None or _name(model) in usual)
+        and (not models or any(_matches(model, pattern) for pattern in models))
         and (not families or family_of[model] in families)
         and not any(family_of[model] == one if one in known else _matches(model, one) for one in exclude)
     ]

@@ -22,6 +22,7 @@ class Story:
         moved: whether it was taken for that, though the other ranked first.
         margin: differences up to this count as a tie.
         seeds: its scores on select, one for each seed.
+        begun: of the finalists that did not begin with random weights how they began, in clauses.
     """
 
     metric: Metric
@@ -31,6 +32,7 @@ class Story:
     moved: bool
     margin: float
     seeds: Sequence[float]
+    begun: Sequence[str] = ()
 
 
 def text(verdict: Verdict, story: Story) -> str:
@@ -38,7 +40,7 @@ def text(verdict: Verdict, story: Story) -> str:
     sentences = [_limits(verdict, story), _worth(verdict, story), _score(verdict, story.metric)]
     sentences += [_optimism(verdict, story), _runner_up(verdict, story), _unsure(verdict), _cost(story)]
     sentences += [_spread(story), _replaced(story)]
-    sentences.append("All networks were trained from scratch. Intervals are 95%.")
+    sentences.append(f"{_began(story)} Intervals are 95%.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -159,6 +161,12 @@ def _spread(story: Story) -> str:
         return "There was time for one seed only: what chance in training adds to the intervals is what is usual."
     low, high = min(story.seeds), max(story.seeds)
     return f"Its {len(story.seeds)} seeds range from {low:.3f} to {high:.3f} on select."
+
+
+def _began(story: Story) -> str:
+    if not story.begun:
+        return "All networks were trained from scratch."
+    return f"Networks were trained from scratch, but for these: {'; '.join(story.begun)}."
 
 
 def _replaced(story: Story) -> str:

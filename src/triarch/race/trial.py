@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from triarch.core.machine import computing
 from triarch.data.dataset import Dataset
@@ -20,12 +21,18 @@ from triarch.training.start import resolve, start
 
 
 class Trial:
-    """A trainer with a torch generator of its own, so that trials in one process do not disturb each other."""
+    """A trainer with a torch generator of its own, so that trials in one process do not disturb each other.
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, task: Task) -> None:
+    Args:
+        weights: with which it begins; None: they are drawn.
+    """
+
+    def __init__(
+        self, recipe: Recipe, dataset: Dataset, task: Task, weights: Mapping[str, Tensor] | None = None
+    ) -> None:
         self.recipe, self.dataset, self.task = resolve(recipe, dataset), dataset.folded(recipe.fold), task
         with computing(recipe.threads, recipe.seed):
-            self.trainer = start(self.recipe, dataset, task)
+            self.trainer = start(self.recipe, dataset, task, weights)
             self._generator = torch.get_rng_state()
 
     def run(

@@ -23,13 +23,13 @@ from triarch.measure.comparison import Comparison, Difference, compare
 from triarch.measure.statistics import score as mean_score
 from triarch.measure.statistics import score_interval
 from triarch.model import Model
-from triarch.models import registry
 from triarch.race.baselines import Fitted, channels_of, find, frame_of
 from triarch.race.costs import GUARD, Standing, best_seed, trained
 from triarch.race.plan import Finals, rounds
 from triarch.race.plateau import MORE, undecided
 from triarch.race.race import Race
 from triarch.race.telling import Story, text
+from triarch.tasks.translate import Translate
 from triarch.training.evaluate import Scores, evaluate
 
 # Latencies that differ by less than this factor count as equal.
@@ -69,10 +69,18 @@ def ranking(metric: Metric, finals: Mapping[str, Sequence[Mapping[str, Any]]]) -
     return sorted(means, key=lambda model: means[model], reverse=True)
 
 
-def baseline_values(race: Race, rows: NDArray[np.int64], predicted: NDArray[Any]) -> NDArray[np.float32]:
-    """The primary metric of each of the items `rows`, for a method that answers with class numbers or values."""
-    judged = race.task.judge(torch.from_numpy(predicted), race.dataset.wanted(rows))
-    return judged[race.task.primary.name].float().numpy()
+def baseline_values(
+    race: Race, rows: NDArray[np.int64], predicted: NDArray[Any], metric: str | None = None
+) -> NDArray[np.float32]:
+    """The primary metric, or another one, of each of the items `rows`, for a method that answers with class numbers,
+    values or texts.
+    """
+    wanted = race.dataset.wanted(rows)
+    if isinstance(race.task, Translate):
+        judged = race.task.compare(predicted.tolist(), wanted)
+    else:
+        judged = race.task.judge(torch.from_numpy(predicted), wanted)
+    return judged[metric or race.task.primary.name].float().numpy()
 
 
 def judge(
@@ -126,14 +134,15 @@ def judge(
         optimism=metric.gain(best["score"]) - metric.gain(score),
         undecided=undecided(
             finals,
-            {finalist: registry.find(finalist.partition("/")[0]).family for finalist in finals},
+            {finalist: race.arms[finalist].architecture.family for finalist in finals},
             metric,
             race.chance,
             _longer(race),
         ),
     )
     done = [result["score"] for result in finals[winner.model] if result["score"] is not None]
-    story = Story(metric, standing, [one for one in standings if one.broken], why, moved, margin, done)
+    broken = [one for one in standings if one.broken]
+    story = Story(metric, standing, broken, why, moved, margin, done, race.arms.began(finals))
     return Verdict(**{**vars(verdict), "text": text(verdict, story)}), winner
 
 
@@ -187,7 +196,8 @@ def _open(race: Race, results: list[dict[str, Any]], model: str, plan: Finals) -
             continue
         network = trained(race, model, result)
         with computing(race.base.threads):
-            scores = evaluate(network, race.task, race.dataset.batches(race.rows("confirm", plan.confirm)))
+            batches = race.arms[model].dataset.batches(race.rows("confirm", plan.confirm))
+            scores = evaluate(network, race.task, batches)
         opened.append(Opened(model, result, network, scores))
     return opened
 

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import save as save_tensors
+from torch import Tensor
 
+from triarch.core.budget import FOREVER
 from triarch.core.files import write_bytes
 from triarch.data.dataset import Dataset
 from triarch.measure.calibration import of_classes, of_quantiles
 from triarch.measure.statistics import score_interval
+from triarch.race.arms import SHARE, Arm, Arms
 from triarch.race.trial import Trial
 from triarch.tasks.forecast import QUANTILES
 from triarch.tasks.task import Task
 from triarch.training.evaluate import Scores
+from triarch.training.inputs_first import learn_inputs
 from triarch.training.loop import Diverged, Trainer
 from triarch.training.recipe import Recipe
-from triarch.training.start import finished
+from triarch.training.start import finished, resolve
 
 PROBE_ITEMS = 256
+RUNG_ITEMS, SCREENING_ITEMS = 2_000, 500
+WRITING = 8  # so many times fewer, where their answers have to be written
+EVALUATING, FEWEST_ITEMS = 0.3, 30  # at a rung, of its time at most, unless fewer items would be left
 TRIAL_AVERAGE = 0.99
 CURVE_POINTS = 12
 CURVE_SHARE = 0.1
@@ -71,10 +78,15 @@ class Workshop:
         run: the race's `run/`.
         base: what all trainings have in common.
         watch: told in words how it stands, after each step; what it raises ends the piece.
+        begun: the candidates that do not begin with random weights.
     """
 
-    def __init__(self, run: Path, dataset: Dataset, task: Task, base: Recipe, watch: Callable[[str], None]) -> None:
+    def __init__(
+        self, run: Path, dataset: Dataset, task: Task, base: Recipe, watch: Callable[[str], None],
+        begun: Iterable[Arm] = (),
+    ) -> None:  # fmt: skip
         self.run, self.dataset, self.task, self.base, self.watch = run, dataset, task, base, watch
+        self.arms = Arms(dataset, begun)
 
     def do(self, piece: Piece) -> dict[str, Any]:
         """Train and score; plain JSON values.
@@ -83,18 +95,43 @@ class Workshop:
         """
         self.watch(piece.title)
         begin = time.perf_counter()
-        trial = Trial(self._recipe(piece), self.dataset, self.task)
+        arm = self.arms[piece.model]
+        recipe, weights = self._recipe(piece, arm), arm.weights
+        if arm.inputs_first:
+            try:
+                piece, recipe, weights = self._inputs_first(piece, recipe, arm)
+            except Diverged as error:
+                return self._begun(piece) | _diverged(error)
+        trial = Trial(recipe, arm.dataset, self.task, weights)
         if piece.begins:
             trial.load(self.run / piece.begins)
         rows = rows_of(self.dataset, "select", piece.items, piece.fold)
         evaluation = limit = None
         if piece.seconds is not None:
             evaluation = evaluation_seconds(trial, rows)
+            if not piece.final and evaluation > EVALUATING * piece.seconds:
+                left = min(len(rows), max(FEWEST_ITEMS, int(len(rows) * EVALUATING * piece.seconds / evaluation)))
+                evaluation *= left / len(rows)
+                rows = rows_of(self.dataset, "select", left, piece.fold)
             spent = time.perf_counter() - begin
             limit = trial.trainer.elapsed + max(LEAST_SECONDS, piece.seconds - spent - evaluation)
         return self._final(piece, trial, rows, limit, evaluation) if piece.final else self._rung(
             piece, trial, rows, limit
         )  # fmt: skip
+
+    def _inputs_first(self, piece: Piece, recipe: Recipe, arm: Arm) -> tuple[Piece, Recipe, Mapping[str, Tensor]]:
+        """Learn the inputs in their share of the steps, or of the time; what is left, its recipe, and the weights."""
+
+        def after_step(trainer: Trainer) -> bool:
+            self.watch(f"{piece.title}, its inputs first, loss {trainer.loss:.3f}")
+            return False
+
+        most = max(1, int(SHARE * (piece.steps or FOREVER)))
+        seconds = None if piece.seconds is None else SHARE * piece.seconds
+        first = learn_inputs(resolve(recipe, arm.dataset), arm.dataset, most, seconds, after_step)
+        steps = None if piece.steps is None else max(1, piece.steps - first.steps)
+        changes = {"inputs_first": first.steps, "steps": steps}
+        return replace(piece, steps=steps), recipe.model_copy(update=changes), first.weights
 
     def _rung(self, piece: Piece, trial: Trial, rows: NDArray[np.int64], limit: float | None) -> dict[str, Any]:
         def after_step(trainer: Trainer) -> bool:
@@ -131,21 +168,14 @@ class Workshop:
             self.watch(f"{piece.title}, loss {trainer.loss:.3f}")
             return False
 
-        result = {
-            "seed": piece.seed - self.base.seed,
-            "score": None,
-            "loss": None,
-            "steps": 0,
-            "curve": curve,
-            "losses": losses,
-        }
+        result = self._begun(piece) | {"curve": curve, "losses": losses}
         try:
             if piece.steps:
                 trial.run(None, finish=True, steps=piece.steps, deadline=limit, after_step=after_step)
             else:
                 trial.run(limit, finish=True, deadline=limit and 1.03 * limit, after_step=after_step)
         except Diverged as error:
-            return result | {"steps": error.step, "values": [], "status": str(error).splitlines()[0]}
+            return result | _diverged(error)
         scores = trial.scores(rows)
         metric = self.task.primary
         curve.append([trial.trainer.elapsed, scores.score(metric)])
@@ -159,8 +189,13 @@ class Workshop:
         }  # fmt: skip
         return result | done | _cut(piece, trial)
 
+    def _begun(self, piece: Piece) -> dict[str, Any]:
+        """The result of a final that has come to nothing so far."""
+        seed = piece.seed - self.base.seed
+        return {"seed": seed, "score": None, "loss": None, "steps": 0, "curve": [], "losses": []}
+
     def _calibration_error(self, scores: Scores) -> float | None:
-        if self.dataset.spec.target.kind == "token":
+        if self.dataset.spec.target.kind in ("token", "text"):
             return None
         if self.dataset.spec.target.kind == "future":
             return of_quantiles(scores.targets, scores.answers, QUANTILES)
@@ -172,8 +207,9 @@ class Workshop:
             return CURVE_POINTS * items < CURVE_SHARE * PASSES * piece.steps * self.base.batch_size
         return CURVE_POINTS * (evaluation or 0.0) < CURVE_SHARE * (piece.seconds or 0.0)
 
-    def _recipe(self, piece: Piece) -> Recipe:
-        recipe = recipe_of(self.base, piece.model, piece.lr, piece.seed).model_copy(update={"fold": piece.fold})
+    def _recipe(self, piece: Piece, arm: Arm) -> Recipe:
+        recipe = arm.recipe(recipe_of(self.base, arm.model, piece.lr, piece.seed))
+        recipe = recipe.model_copy(update={"fold": piece.fold})
         if not piece.final:
             return recipe.model_copy(update={"average": TRIAL_AVERAGE, "steps": None})
         seconds = None if piece.steps or piece.seconds is None else max(LEAST_SECONDS, piece.seconds)
@@ -194,13 +230,28 @@ def rows_of(dataset: Dataset, split: str, most: int | None = None, fold: int | N
     return np.sort(np.random.default_rng(0).permutation(rows)[:most])
 
 
+def rung_items(dataset: Dataset, screening: bool) -> int:
+    """Items by which trials are compared at a rung, at the first one where there is a screening."""
+    return fewer(SCREENING_ITEMS if screening else RUNG_ITEMS, dataset)
+
+
+def fewer(items: int, dataset: Dataset) -> int:
+    """`items`, or not so many where their answers have to be written."""
+    return items if dataset.answers is None else items // WRITING
+
+
 def evaluation_seconds(trial: Trial, rows: NDArray[np.int64]) -> float:
     """What it will take to evaluate `rows`, told from a few of them."""
-    some = rows[:: -(-len(rows) // PROBE_ITEMS)]
+    some = rows[:: -(-len(rows) // fewer(PROBE_ITEMS, trial.dataset))]
     trial.scores(some[:1])
     begin = time.perf_counter()
     trial.scores(some)
     return (time.perf_counter() - begin) * len(rows) / len(some)
+
+
+def _diverged(error: Diverged) -> dict[str, Any]:
+    """What is known of a final that diverged."""
+    return {"steps": error.step, "values": [], "status": str(error).splitlines()[0]}
 
 
 def _cut(piece: Piece, trial: Trial) -> dict[str, bool]:

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from triarch.data.cache import store, stored
 from triarch.data.dataset import Dataset
 from triarch.data.panel import to_long
 from triarch.data.tables import read_frame
+from triarch.race.arms import Arm
 from triarch.race.options import Options
+from triarch.race.origins import origins
 from triarch.race.subject import subject
 from triarch.race.work import Piece, Workshop
 from triarch.tasks.task import Task
@@ -34,8 +36,14 @@ DATA, FRAME = "data", "data.parquet"
 NOTE_SECONDS = 0.5
 
 
-def setting(run: Path, options: Options, dataset: Dataset, task: Task, base: Recipe) -> dict[str, Any]:
-    """What a process needs before its first piece; data from memory is written into `run`."""
+def setting(
+    run: Path, options: Options, dataset: Dataset, task: Task, base: Recipe, begun: Iterable[Arm] = ()
+) -> dict[str, Any]:
+    """What a process needs before its first piece; data from memory is written into `run`.
+
+    Args:
+        begun: the candidates that do not begin with random weights.
+    """
     if options.data is None and dataset.source.corpus is not None:
         raise InputError("texts from memory are raced in one process", "write them to a file, or leave --workers out")
     if options.data is None and dataset.source.continued is not None:
@@ -44,7 +52,7 @@ def setting(run: Path, options: Options, dataset: Dataset, task: Task, base: Rec
         store(dataset.source, run / DATA)
     return {
         "run": str(run), "options": json.loads(options.to_json()), "base": base.model_dump(mode="json"),
-        "same": _told(dataset, task),
+        "same": _told(dataset, task, begun),
     }  # fmt: skip
 
 
@@ -94,16 +102,17 @@ def _workshop(given: Mapping[str, Any], base: Recipe, watch: _Watch) -> Workshop
         data = read_frame(run / FRAME) if ahead else stored(run / DATA)
         base = base.model_copy(update={"task": "forecast"}) if ahead else base
     dataset, task = subject(data, options, base)
-    if _told(dataset, task) != given["same"]:
+    begun = origins(options.from_, dataset, task)
+    if _told(dataset, task, begun) != given["same"]:
         raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
-    return Workshop(run, dataset, task, base, watch)
+    return Workshop(run, dataset, task, base, watch, begun)
 
 
-def _told(dataset: Dataset, task: Task) -> dict[str, Any]:
+def _told(dataset: Dataset, task: Task, begun: Iterable[Arm]) -> dict[str, Any]:
     """What must be the same in all processes."""
     facts = {
         "spec": asdict(dataset.spec), "fitted": dataset.preprocessor.to_json(),
-        "task": task.name, "metric": asdict(task.primary),
+        "task": task.name, "metric": asdict(task.primary), "begun": {arm.name: arm.digest for arm in begun},
     }  # fmt: skip
     return dict(json.loads(json.dumps(facts)))
 

@@ -7,7 +7,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
+from triarch.core.errors import InputError
+from triarch.core.spec import Spec
 from triarch.race.options import Options
+from triarch.tasks.task import Task
 
 
 def _numbers(value: Any) -> Any:
@@ -44,6 +47,16 @@ class Wanted(Options):
     hours: Numbers = (1.0,)
     flops: Annotated[float | None, Field(ge=1e6, allow_inf_nan=False)] = None
     utilisation: Annotated[float, Field(gt=0, le=1)] = 0.35
+
+    def learned(self, spec: Spec) -> Task:
+        """As in a race, but for translations, of which no law was tested.
+
+        Raises:
+            InputError: they are asked for; or see `Options.learned`.
+        """
+        if spec.target.kind == "text":
+            raise InputError("laws of scale are not fitted to translations", "triarch choose … --task translate")
+        return super().learned(spec)
 
     @property
     def speed(self) -> float | None:

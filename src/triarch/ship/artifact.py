@@ -102,11 +102,13 @@ class Artifact:
             InputError: an input has another shape than the training data.
         """
         many = self._many(inputs)
+        backbone = self.model.source if isinstance(self.model, Pair) else self.model.backbone
+        if not len(many):
+            return np.zeros((0, backbone.shape.pooled_dim), dtype=np.float32)
         if self.config.spec.target.kind == "features":
             return self.answers(many, batch_size)
         encoded = self.preprocessor.encode(many)
         self.model.eval()
-        backbone = self.model.source if isinstance(self.model, Pair) else self.model.backbone
         made = []
         with torch.inference_mode():
             for start in range(0, len(encoded), batch_size):

@@ -9,7 +9,8 @@ from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError
 from triarch.core.files import write_text
-from triarch.data.template import Template, plain
+from triarch.data.template import Template
+from triarch.data.tokens import end_of
 from triarch.ship.shards import read_json
 
 FILE, TOKENIZER_CONFIG = "chat_template.jinja", "tokenizer_config.json"
@@ -33,7 +34,8 @@ def read_template(folder: Path, tokenizer: Tokenizer) -> Template | None:
     if not isinstance(jinja, str):
         return None
     begin, end = (_token(config.get(name)) for name in ("bos_token", "eos_token"))
-    return Template(jinja, begin, end or plain(tokenizer).end)
+    between = end_of(tokenizer)
+    return Template(jinja, begin, end or ("" if between is None else str(tokenizer.id_to_token(between))))
 
 
 def write_template(folder: Path, template: Template | None) -> None:

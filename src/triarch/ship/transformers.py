@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from triarch.core.errors import InputError, near
 from triarch.core.files import whole_folder, write_json, write_text
-from triarch.core.spec import Spec, Target
+from triarch.core.spec import Logits, Spec, Target
 from triarch.data.preprocess import Preprocessor, Settings
 from triarch.data.tokens import END, MASK, PAD, UNKNOWN, end_of, special
 from triarch.layers.backbone import Backbone
@@ -22,7 +22,7 @@ from triarch.model import build, needed
 from triarch.models import registry
 from triarch.ship.artifact import ANSWERS, CONFIG, TOKENIZER, Artifact, empty, new_config
 from triarch.ship.layouts.fields import Fields
-from triarch.ship.layouts.layout import Layout, Shape, Told
+from triarch.ship.layouts.layout import Layout, Pair, Shape, Told
 from triarch.ship.layouts.registry import LAYOUTS, of_kind
 from triarch.ship.sentences import MODULES, read_sentences
 from triarch.ship.shards import Tensors, read_json, write_shards
@@ -104,10 +104,10 @@ def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
     Raises:
         InputError: no layout fits the model, or something is in the folder.
     """
-    layout, fields = _fitting(artifact)
+    layout, fields = fitting(artifact)
     spec, tokenizer = artifact.config.spec, artifact.preprocessor.tokenizer
     ours = artifact.weights()
-    pairs = layout.pairs(_config(artifact), spec, True)
+    pairs = pairs_of(artifact, layout)
     template = artifact.preprocessor.settings.template
     roles = {} if tokenizer is None else _roles(tokenizer) | tokens_of(template)
     ids = {f"{role}_id": tokenizer.token_to_id(roles[role]) if tokenizer and role in roles else None
@@ -131,7 +131,9 @@ def _roles(tokenizer: Tokenizer) -> dict[str, str]:
     """What Transformers calls the tokens that stand for no text."""
     roles = {role: token for role, token in ROLES.items() if tokenizer.token_to_id(token) is not None}
     end = end_of(tokenizer)
-    return roles if end is None else roles | dict.fromkeys(("bos_token", "eos_token"), str(tokenizer.id_to_token(end)))
+    if end is None or (token := str(tokenizer.id_to_token(end))) in roles.values():
+        return roles
+    return roles | dict.fromkeys(("bos_token", "eos_token"), token)
 
 
 def _begun(tokenizer: Tokenizer) -> Tokenizer:
@@ -150,7 +152,7 @@ def layout_of(artifact: Artifact) -> str:
     Raises:
         InputError: there is none.
     """
-    return str(_fitting(artifact)[1]["model_type"])
+    return str(fitting(artifact)[1]["model_type"])
 
 
 def _told(folder: Path) -> tuple[Layout, Told]:
@@ -296,13 +298,13 @@ def _preprocessor(folder: Path, spec: Spec, most: int | None = None) -> Preproce
         InputError: that cannot be read, or the folder has pieces of another library in its place.
     """
     tokenizer = _tokenizer(folder / TOKENIZER, spec.vocab_size)
-    template = None if tokenizer is None else read_template(folder, tokenizer)
     if tokenizer is None and (pieces := [name for name in PIECES if (folder / name).is_file()]):
         raise InputError(
             f"{folder}: its tokenizer is {' and '.join(pieces)}, of sentencepiece, which triarch does not read",
             f"put the same as a {TOKENIZER}, of the library `tokenizers`, into the folder; many models are to be had"
             " with it",
         )
+    template = None if tokenizer is None else read_template(folder, tokenizer)
     return Preprocessor(Settings("text", (min(most or spec.max_len, spec.max_len),), template=template), tokenizer)
 
 
@@ -329,18 +331,27 @@ def _config(artifact: Artifact) -> Any:
     return found.configure(artifact.config.size, {**needed(found, artifact.task), **artifact.config.settings})
 
 
-def _fitting(artifact: Artifact) -> tuple[Layout, dict[str, Any]]:
+def pairs_of(artifact: Artifact, layout: Layout, head: bool = True) -> list[Pair]:
+    """Which tensors are which; with `head`, those of its head too, where it has one."""
+    return layout.pairs(_config(artifact), artifact.config.spec, head and artifact.task.name != Summarise.name)
+
+
+def fitting(artifact: Artifact) -> tuple[Layout, dict[str, Any]]:
     """The layout that the artifact has a counterpart in, and its fields.
 
     Raises:
         InputError: there is none; why, and what there is.
     """
-    own, task = artifact.config.architecture, artifact.task.name
+    own, task, config, spec = artifact.config.architecture, artifact.task.name, _config(artifact), artifact.config.spec
+    alone = task == Summarise.name
+    if alone:
+        spec = replace(spec, target=Target("token", logits=Logits(eps=getattr(config, "eps", None) or Logits.eps)))
     reasons = []
     for layout in LAYOUTS:
-        if own in layout.architectures and task == layout.task:
+        if own in layout.architectures and (alone or task == layout.task):
             try:
-                return layout, layout.write(_config(artifact), artifact.config.spec)
+                fields = layout.write(config, spec)
+                return layout, {**fields, "architectures": layout.bare(fields["architectures"])} if alone else fields
             except ValueError as error:
                 reasons.append(f"{layout.name}: {error}")
     known = sorted({f"{name} for {layout.task}" for layout in LAYOUTS for name in layout.architectures})

@@ -21,7 +21,7 @@ from triarch.tasks.translate import Translate
 
 
 class Writer:
-    """What goes on with a text, answers, or writes what a text becomes.
+    """What goes on with a text, answers, or writes what it becomes.
 
     Args:
         chat: a prompt is what a user says, or a dialogue, and goes into the model's own template.

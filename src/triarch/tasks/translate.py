@@ -19,6 +19,7 @@ from triarch.tasks.language_model import Head, each_token
 
 SMOOTHING = 0.1
 PAD = 0
+EXACT = "exact match"
 
 
 class Translate:
@@ -32,7 +33,7 @@ class Translate:
     def __init__(self, spec: Spec | None = None) -> None:
         self.scores: tuple[Metric, ...] = (
             Metric("chrF", "max"),
-            Metric("exact match", "max"),
+            Metric(EXACT, "max"),
             Metric("loss", "min"),
             Metric("bits per byte", "min"),
         )
@@ -75,7 +76,9 @@ class Translate:
         and its bits by the bytes of an answer.
         """
         assert batch.target is not None
-        each = F.cross_entropy(output.transpose(1, 2), batch.target, ignore_index=NOTHING, reduction="none")
+        each = F.cross_entropy(
+            output.flatten(0, 1), batch.target.flatten(), ignore_index=NOTHING, reduction="none"
+        ).view_as(batch.target)
         nats, count = each.sum(dim=1), batch.target.ne(NOTHING).sum(dim=1)
         values = {**self.judge(self.decode(output, batch), batch), "loss": nats / count.clamp(min=1)}
         if batch.unit is not None:
@@ -84,11 +87,16 @@ class Translate:
 
     def judge(self, answers: Tensor, batch: Batch) -> dict[str, Tensor]:
         """chrF of answers, tokens (B T), and whether they are right to the letter."""
+        return self.compare(self.texts(answers), batch)
+
+    @staticmethod
+    def compare(answers: Sequence[str], batch: Batch) -> dict[str, Tensor]:
+        """As `judge`, of texts."""
         assert batch.references is not None
-        pairs = list(zip(self.texts(answers), batch.references))
+        pairs = list(zip(answers, batch.references))
         return {
             "chrF": torch.tensor([chrf(*pair) for pair in pairs]),
-            "exact match": torch.tensor([float(written == reference) for written, reference in pairs]),
+            EXACT: torch.tensor([float(written == reference) for written, reference in pairs]),
         }
 
     def decode(self, output: Tensor, batch: Batch) -> Tensor:

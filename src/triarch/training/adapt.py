@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from triarch.core.errors import InputError
-from triarch.model import Model
+from triarch.model import Model, Pair
 from triarch.training.recipe import Adapt
 
 FROZEN_UNTIL = 0.5  # of the steps: by then the lowest stage may change
@@ -49,35 +49,45 @@ def take_over(model: Model, weights: Mapping[str, Tensor], origin: str) -> list[
         InputError: the backbone is another.
     """
     there = model.state_dict()
-    fresh: list[str] = []
+    new: list[str] = []
+    head: list[str] = []
     with torch.no_grad():
         for name, value in there.items():
             old = weights.get(name)
             if old is not None and old.shape == value.shape:
                 value.copy_(old)
-            elif name.startswith("head."):
-                fresh.append(name)
-            elif old is not None and old.ndim == value.ndim == 2 and old.shape[1] == value.shape[1]:
+            elif old is not None and _rows_fit(name, old, value):
                 rows = min(len(old), len(value))
                 value[:rows].copy_(old[:rows])
-                fresh.append(f"{len(value) - rows:,} rows of {name}" if len(value) > rows else f"{name}, cut")
+                new.append(f"{len(value) - rows:,} rows of {name}" if len(value) > rows else f"{name}, cut")
+            elif name.startswith("head."):
+                head = ["the head"]
             else:
                 shape = "not there" if old is None else f"of shape {tuple(old.shape)}"
                 raise InputError(
                     f"{origin} has another backbone: {name} is {shape}, {tuple(value.shape)} is wanted",
                     "fine-tune it with the model and the settings that it was trained with",
                 )
-    heads = [name for name in fresh if name.startswith("head.")]
-    others = [name for name in fresh if name not in heads]
-    return [f"new: {', '.join([*others, *(['the head'] if heads else [])])}"] if fresh else []
+    return [f"new: {', '.join([*new, *head])}"] if new or head else []
+
+
+def _rows_fit(name: str, old: Tensor, value: Tensor) -> bool:
+    """Whether two tables differ in the number of their rows only, as those of tokens and of places may."""
+    vocabulary = name.startswith("head.vocabulary.")
+    table = vocabulary or (old.ndim == value.ndim == 2 and not name.startswith("head."))
+    return table and old.shape[1:] == value.shape[1:]
+
+
+def bodies(model: Model) -> list[nn.Module]:
+    """What stands before the head: the backbone, and before it, where a pair translates, the one that reads."""
+    return [model.source, model.backbone] if isinstance(model, Pair) else [model.backbone]
 
 
 def adapt(model: Model, how: Adapt) -> None:
     """Let change of a model what `how` says."""
-    if how.method in ("head", "lora"):
-        model.backbone.requires_grad_(False)
-    if how.method == "lora":
-        for module, name in matrices(model.backbone):
+    for body in bodies(model) if how.method in ("head", "lora") else ():
+        body.requires_grad_(False)
+        for module, name in matrices(body) if how.method == "lora" else ():
             weight = getattr(module, name)
             parametrize.register_parametrization(module, name, LowRank(weight, how.rank, how.alpha))
 
@@ -131,14 +141,15 @@ def trained_params(model: nn.Module) -> int:
 
 
 def stages(model: Model) -> list[list[nn.Parameter]]:
-    """The parameters from the input to the head: each child of the backbone, each block of a list, the head."""
+    """The parameters from the input to the head: each child of a backbone, each block of a list, the head."""
     found: list[list[nn.Parameter]] = []
-    for child in model.backbone.children():
-        parts = list(child.children()) if isinstance(child, nn.ModuleList | nn.Sequential) else [child]
-        found += [parameters for part in parts if (parameters := list(part.parameters()))]
-    own = list(model.backbone.parameters(recurse=False))
+    for body in bodies(model):
+        found += [own] if (own := list(body.parameters(recurse=False))) else []
+        for child in body.children():
+            parts = list(child.children()) if isinstance(child, nn.ModuleList | nn.Sequential) else [child]
+            found += [parameters for part in parts if (parameters := list(part.parameters()))]
     head = list(model.head.parameters())
-    return [*([own] if own else []), *found, *([head] if head else [])]
+    return [*found, *([head] if head else [])]
 
 
 def paces(model: Model, how: Adapt) -> list[tuple[list[nn.Parameter], dict[str, Any]]]:

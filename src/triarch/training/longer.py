@@ -45,7 +45,7 @@ def lengthen(recipe: Recipe, before: int, settings: Mapping[str, Any]) -> tuple[
             )
         return recipe, f"{said}; learned positions, of which those beyond {before:,} are new"
     if position != "rotary":
-        return recipe, f"{said}; {'its state has no places' if position is None else f'{position} positions'}"
+        return recipe, f"{said}; {position or 'no'} positions"
     window = getattr(config, "window", None)
     if not hasattr(config, "rotary") or (window is not None and window <= before):
         return recipe, f"{said}; rotary positions as they were"

@@ -85,17 +85,22 @@ class Adapt(_Part):
     scaling: Scaling = "llama3"
 
 
+def _absent(value: object) -> bool:
+    """Whether an entry is left out of a recipe that is written, as it was before there was such an entry."""
+    return value is None
+
+
 class Recipe(_Part):
     """A training; see the parts for theirs.
 
     `horizon`, `lookback`, `season`, `known`, `impute` and `calendar` say how series are continued, see `Continued`.
     `context` is how many tokens of a text a language model sees; `whole_words` hides those of a word together, where
-    hidden ones are sought; `begin` is the artifact whose weights are fine-tuned as `adapt` says; `fold` is another way
-    to part train and select; `batch_tokens` bounds batches of pairs of texts by the steps of both, in place of
-    `batch_size`, see `Buckets`;
-    `fingerprint` is of the data that the training began with, and is checked when it goes on; `average` is the decay of
-    an exponential average of the weights (0.999, say), which is then what is kept; `clip` bounds the norm of the
-    gradient; `checkpoint_seconds` is the least time between two checkpoints.
+    hidden ones are sought; `begin` is the artifact whose weights are fine-tuned as `adapt` says; `inputs_first` is in
+    how many steps before it the inputs are learned without their labels, see `training/inputs_first.py`; `fold` is
+    another way to part train and select; `batch_tokens` bounds batches of pairs of texts by the steps of both, in
+    place of `batch_size`, see `Buckets`; `fingerprint` is of the data that the training began with, and is checked when
+    it goes on; `average` is the decay of an exponential average of the weights (0.999, say), which is then what is
+    kept; `clip` bounds the norm of the gradient; `checkpoint_seconds` is the least time between two checkpoints.
     """
 
     data: str | None = None
@@ -117,6 +122,7 @@ class Recipe(_Part):
     settings: dict[str, Any] = {}
     begin: str | None = None
     adapt: Adapt = Adapt()
+    inputs_first: int | None = Field(None, ge=1, exclude_if=_absent)
     fingerprint: str | None = None
     fold: int | None = Field(None, ge=0)
     seed: int = Field(0, ge=0, le=2**62)

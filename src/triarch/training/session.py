@@ -14,6 +14,7 @@ from triarch.training.checkpoint import load_checkpoint, save_checkpoint
 from triarch.training.evaluate import Scores
 from triarch.training.loop import Trainer
 
+CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SHARE = 0.05
 LOG_SECONDS = 0.5
 EVALUATION_SHARE = 0.1
@@ -30,7 +31,7 @@ class Session:
 
     def __init__(self, trainer: Trainer, run: Path, select: Callable[[], Scores], reporter: Reporter) -> None:
         self.trainer, self.run, self.select, self.reporter = trainer, run, select, reporter
-        self.checkpoint, self.log = run / "checkpoint.safetensors", run / "metrics.jsonl"
+        self.checkpoint, self.log = run / CHECKPOINT, run / "metrics.jsonl"
         self._saving = self._evaluating = 0.0
         self._saved = self._logged = time.monotonic()
 

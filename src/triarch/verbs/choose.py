@@ -24,6 +24,8 @@ def choose(
     models: str | Sequence[str] = (),
     families: str | Sequence[str] = (),
     exclude: str | Sequence[str] = (),
+    from_: str | Sequence[str] = (),
+    pretrain: bool | None = None,
     task: str | None = None,
     metric: str | None = None,
     margin: float | None = None,
@@ -59,6 +61,10 @@ def choose(
         models: which may race, names and patterns with commas: resnet,lstm/*,vit/micro; a name means all its sizes.
         families: which may race: cnn, rnn, transformer, hybrid.
         exclude: which may not: names and patterns as for models, or families; rnn means the family.
+        from_: artifacts, or folders of Transformers, with commas: fine-tuned, they race as one more family beside the
+            others, which begin with random weights; what their pretraining cost is not counted.
+        pretrain: of texts, race each finalist a second time that first learns the inputs without their labels, in half
+            of its time.
         task: what to learn, where it should not be inferred: classify, forecast, language-model or masked-model.
         metric: what decides, one of the task's: accuracy, balanced-accuracy, loss; MASE, sMAPE, CRPS;
             bits-per-byte.
@@ -91,21 +97,25 @@ def choose(
     from triarch.core.interrupt import deferred
     from triarch.core.machine import computing, cores
     from triarch.core.progress import progress
-    from triarch.model import unfit
-    from triarch.race.candidates import entries
+    from triarch.model import candidates, unfit
+    from triarch.race.candidates import entries, entries_of
     from triarch.race.choose import run
     from triarch.race.limits import quick_enough, quick_look, refuse_hopeless, within
     from triarch.race.options import Options
+    from triarch.race.origins import origins
+    from triarch.race.pairs import usual
     from triarch.race.race import Race
     from triarch.race.selection import selected
     from triarch.race.subject import subject
+    from triarch.race.twins import refuse_unable
     from triarch.training.recipe import read
     from triarch.training.start import batched
 
     out, recipe, resume = (Path(path) if path is not None else None for path in (out, recipe, resume))
     asked: dict[str, Any] = {
         "seconds": seconds, "steps": steps, "max_params": max_params, "max_size": max_size, "max_memory": max_memory,
-        "max_latency": max_latency, "models": models, "families": families, "exclude": exclude, "task": task,
+        "max_latency": max_latency, "models": models, "families": families, "exclude": exclude,
+        "from_": from_, "pretrain": pretrain, "task": task,
         "metric": metric, "margin": margin, "input": input, "target": target, "group": group,
         "image_size": image_size, "horizon": horizon, "lookback": lookback, "season": season, "known": known,
         "impute": impute, "context": context, "tokenizer": tokenizer, "seed": seed,
@@ -133,10 +143,16 @@ def choose(
         base = batched(base, dataset)
         options = replace(options, fingerprint=dataset.spec.fingerprint)
         cannot = unfit(learned, dataset.spec)
-        models = selected(dataset.spec.modality, options.models, options.families, options.exclude, cannot)
+        models = selected(
+            dataset.spec.modality, options.models, options.families, options.exclude, cannot, candidates(learned),
+            usual(learned),
+        )  # fmt: skip
+        begun = origins(options.from_, dataset, learned, reporter.update)
+        if options.pretrain:
+            refuse_unable(dataset, models)
         if resume is None:
             refuse_hopeless(budget, models, dataset, learned, base.threads)
-        found = entries(dataset, learned, budget, base.batch_size, models)
+        found = entries(dataset, learned, budget, base.batch_size, models) + entries_of(begun, learned, budget)
         allowed = within(budget, found, dataset, learned)
         looked = quick_look(budget, allowed, dataset, learned, base.threads) if resume is None else None
         if looked is not None:
@@ -147,6 +163,6 @@ def choose(
         with (
             only_one(folder / "run"),
             deferred() as stop,
-            Race(folder / "run", options, budget, dataset, learned, base, reporter, stop, began) as race,
+            Race(folder / "run", options, budget, dataset, learned, base, reporter, stop, began, begun) as race,
         ):
             return run(race, found, allowed, options, looked)

@@ -50,9 +50,8 @@ def describe(
     from triarch.models import registry
     from triarch.ship.artifact import Artifact, golden, new_config, save
     from triarch.ship.calibration import foretold, known, learn
-    from triarch.ship.open import load
+    from triarch.ship.open import foreign, load
     from triarch.ship.probe import measure_apart
-    from triarch.ship.transformers import is_foreign
     from triarch.tasks import registry as tasks
 
     if batch_size < 1:
@@ -61,7 +60,7 @@ def describe(
         raise InputError(f"there is no modality {modality!r}", near(modality, MODALITIES))
     with TemporaryDirectory() as temporary:
         folder = Path(model)
-        if not (folder / "config.json").is_file():
+        if not ((folder / "config.json").is_file() or foreign(folder)):
             architecture, size = registry.parse(model)
             folder = Path(temporary) / "artifact"
             kind = next(known for known in MODALITIES if known == (modality or architecture.modalities[0]))
@@ -75,7 +74,7 @@ def describe(
             save(Artifact(config, network, task, dataset.preprocessor), folder, "", longest)
         elif data is not None or modality is not None:
             raise InputError(f"{model} is an artifact, its data is known", "leave --data and --modality out")
-        elif is_foreign(folder):
+        elif foreign(folder):
             nominal = nominal_source("text")
             save(load(folder), folder := Path(temporary) / "artifact", "", nominal.take(np.arange(1)))
         artifact = load(folder)
@@ -152,16 +151,10 @@ def _state(model: Model, batch: Batch) -> int | None:
     import torch
 
     from triarch.measure.states import state_bytes
-    from triarch.model import Pair
 
     with torch.no_grad():
         try:
-            state = model.backbone.start(1)
+            state = model.remembered(batch)
         except ValueError:
             return None
-        if isinstance(model, Pair) and batch.given is not None:
-            start = model.network(model.context(batch)).start(1, model.target.max_len)
-            _, state = model.backbone(batch.given, None, start)
-        else:
-            _, state = model.backbone(batch.input, None, state)
     return None if state is None else state_bytes(state)

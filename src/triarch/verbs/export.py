@@ -14,7 +14,8 @@ def export(artifact: str | Path, *, to: str = "hf", out: Path | None = None) -> 
         artifact: folder that `pretrain`, `train` or `choose` wrote, or one of Transformers.
         to: hf: the folder that Transformers opens (AutoModelForCausalLM, MaskedLM or Seq2SeqLM; AutoTokenizer), for
             language models of decoder, mamba2 and griffin, masked ones of encoder as BERT, and translators of
-            encoder+decoder as Marian.
+            encoder+decoder as Marian. peft: what `finetune --adapt lora` added to such a model alone, for
+            PeftModel.from_pretrained; the head of another task stays behind.
         out: the folder; must be new or empty. exports/NAME-N if not given.
     """
     from triarch.core.errors import InputError, near
@@ -24,14 +25,44 @@ def export(artifact: str | Path, *, to: str = "hf", out: Path | None = None) -> 
 
     if to not in TARGETS:
         raise InputError(f"there is no layout {to!r} to export to", near(to, TARGETS))
-    loaded = load(artifact)
-    name = layout_of(loaded)
-    folder = write(loaded, _free(Path(artifact).resolve().name) if out is None else Path(out))
+    place = _free(Path(artifact).resolve().name) if out is None else Path(out)
+    if to == "peft":
+        name, folder = "LoRA", _adapters(Path(artifact), place)
+    else:
+        loaded = load(artifact)
+        name, folder = layout_of(loaded), write(loaded, place)
     files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return Exported(str(artifact), str(folder), to, name, folder_bytes(folder), files)
 
 
-TARGETS = ("hf",)
+TARGETS = ("hf", "peft")
+
+
+def _adapters(artifact: Path, out: Path) -> Path:
+    """Write the low ranks that were trained on a base, beside which they are opened."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load as load_tensors
+
+    from triarch.core.errors import InputError
+    from triarch.ship.adapters import write
+    from triarch.ship.open import load
+    from triarch.training import recipe as recipes
+
+    path = artifact / "run" / "adapter.safetensors"
+    if not path.is_file():
+        raise InputError(
+            f"{artifact} has no low ranks in run/{path.name}", "`triarch finetune --adapt lora` makes some"
+        )
+    recipe = recipes.make(recipes.read(artifact / "run" / "recipe.yaml"))
+    begin = Path(recipe.begin or "")
+    if recipe.begin is None or not begin.is_dir():
+        raise InputError(f"{artifact} was trained on {recipe.begin}, which is not there", "bring its base back")
+    try:
+        tensors = load_tensors(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}", "train again") from error
+    task = load(artifact).config.task
+    return write(tensors, recipe.adapt.alpha, load(begin), str(begin.resolve()), task, out)
 
 
 def _free(stem: str) -> Path:

@@ -34,7 +34,8 @@ def finetune(
     where task and classes are the same in number.
 
     Args:
-        artifact: folder of a trained model, of `pretrain`, `train` or `choose`.
+        artifact: folder of a trained model, of `pretrain`, `train` or `choose`, or of Transformers,
+            sentence-transformers or peft.
         data: as `train` takes it.
         adapt: full: all weights; head: the backbone stays; gradual: stage by stage from the head down, with --steps or
             --epochs; lora: matrices of low rank are added to the backbone, and merged in at the end.

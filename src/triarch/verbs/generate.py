@@ -128,16 +128,15 @@ def _events(
     from triarch.generation.stream import stream as generated
 
     writer, ahead = writers
-    texts = [text for text, _ in batch]
     with computing(cores() if threads is None else threads):
-        network, prompts = writer.begin(texts)
+        network, prompts = writer.begin([prompt for prompt, _ in batch])
         yield from generated(
             network,
             prompts,
             replace(settings, end=writer.end, banned=writer.banned),
             seeds=[seed for _, seed in batch],
             decode=writer.decode,
-            draft=None if ahead is None else ahead.begin(texts)[0],
+            draft=None if ahead is None else ahead.begin(_said(batch))[0],
         )
 
 

@@ -76,8 +76,9 @@ def train(
     from triarch.ship.open import load
     from triarch.training.adapt import adapter, merge, trained_params
     from triarch.training.evaluate import evaluate
+    from triarch.training.inputs_first import learn_inputs
     from triarch.training.recipe import to_yaml
-    from triarch.training.session import Session
+    from triarch.training.session import CHECKPOINT, Session
     from triarch.training.start import finished, resolve, start, useful_threads
 
     given = {
@@ -92,16 +93,19 @@ def train(
     asked, place = _resumed(data, resume, given) if resume else _asked(data, given)
     with computing(asked.threads), progress("reading") as reading:
         base = load(asked.begin) if asked.begin else None
-        asked, longer = _longer(asked, base)
+        asked, longer = (asked, "") if base is None else _longer(asked, base)
         dataset, learned = _read(place, asked, base, reading.update)
         asked, dataset = resolve(asked, dataset), dataset.folded(asked.fold)
         if "threads" not in asked.model_fields_set:
             asked = asked.model_copy(update={"threads": useful_threads([asked], dataset, learned, cores())})
     with computing(asked.threads, asked.seed, flush_denormals=True):
-        trainer = start(asked, dataset, learned, None if base is None else base.weights())
-        changing = None if base is None else trained_params(trainer.model)
+        weights = None if base is None else base.weights()
+        if asked.inputs_first is not None and not (resume and (resume / "run" / CHECKPOINT).exists()):
+            weights = learn_inputs(asked, dataset, asked.inputs_first).weights
+        trainer = start(asked, dataset, learned, weights)
         corpus = dataset.source.corpus
-        trainer.notes = [*longer, *trainer.notes, *(corpus.told if corpus else ())]
+        trainer.notes = [*filter(None, [longer]), *trainer.notes, *(corpus.told if corpus else ())]
+        changing = None if base is None else trained_params(trainer.model)
         stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
 
@@ -126,21 +130,6 @@ def train(
     return outcome
 
 
-def _longer(asked: Any, base: Any) -> tuple[Any, list[str]]:
-    """The recipe with what a longer context than `base` has asks of it, and that in words."""
-    from triarch.core.errors import InputError
-    from triarch.training.longer import lengthen
-
-    if base is None:
-        return asked, []
-    if asked.tokenizer is not None:
-        raise InputError(f"{asked.begin} keeps its tokenizer: it is not to be chosen anew", "leave tokenizer out")
-    if asked.context is None or base.preprocessor.tokenizer is None:
-        return asked, []
-    asked, said = lengthen(asked, base.config.spec.shape[0], base.config.settings)
-    return asked, [said] if said else []
-
-
 def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
     """The dataset, as `base` takes it where there is one, and what is learned of it."""
     from dataclasses import replace
@@ -151,7 +140,9 @@ def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
     from triarch.training.start import open_data
 
     fitted = None if base is None else base.preprocessor
-    if fitted is not None and fitted.tokenizer is not None and asked.context is not None:
+    if base is not None and asked.tokenizer is not None:
+        raise InputError(f"{asked.begin} keeps its tokenizer: it is not to be chosen anew", "leave tokenizer out")
+    if fitted is not None and fitted.settings.modality == "text":
         fitted = fitted.changed(context=asked.context)
     source = open_data(place, asked, report, fitted)
     if base is not None and asked.context is not None and source.corpus is None:
@@ -163,10 +154,22 @@ def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
             f"{source.name} holds {source.modality}, {asked.begin} was trained on {base.config.spec.modality}"
         )
     dataset = prepare(source, asked.tokenizer, fitted, report, learned=True)
+    if base is not None and base.config.spec.vocab_size > dataset.spec.vocab_size:  # rows that are no token's stay
+        dataset = replace(dataset, spec=replace(dataset.spec, vocab_size=base.config.spec.vocab_size))
     if base is not None and dataset.spec.target.kind == base.config.spec.target.kind == "token":
         sought = replace(dataset.spec.target, logits=base.config.spec.target.logits)
         dataset = replace(dataset, spec=replace(dataset.spec, target=sought))
     return dataset, tasks.find(asked.task, dataset.spec) if asked.task else tasks.infer(dataset.spec)
+
+
+def _longer(asked: Any, base: Any) -> tuple[Any, str]:
+    """The recipe with what a context other than that of `base` asks for, and that in words."""
+    from triarch.training.longer import lengthen
+
+    spec = base.config.spec
+    if asked.context is None or spec.modality != "text":
+        return asked, ""
+    return lengthen(asked, spec.max_len, base.config.settings)
 
 
 def _outcome(trainer: Any, asked: Any, result: Any, folder: Path, changed: int | None) -> Training:

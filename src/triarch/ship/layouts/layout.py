@@ -157,3 +157,8 @@ class Layout:
     ignored: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     shared: Mapping[str, str] = field(default_factory=dict)
+
+    def bare(self, classes: Sequence[str]) -> list[str]:
+        """The class of the backbone alone, for that of a whole model."""
+        alone = (name for name, task in self.classes.items() if task is None)
+        return [next(name for name in alone if classes[0].startswith(name.removesuffix("Model")))]
