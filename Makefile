@@ -1,6 +1,8 @@
 # A fresh machine needs `make demo` and `make test`; everything is installed into .venv, pinned by constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
+# Two files of tests at a time, each on one thread.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 SECONDS_LIMIT ?= 120
 
 .PHONY: demo test test-all lint golden bench docs
@@ -9,10 +11,10 @@ demo: .venv/.core  ## race on handwritten digits, down to a report
 	$(BIN)/triarch choose digits --seconds $(SECONDS_LIMIT)
 
 test: .venv/.test  ## all but the minutes-long tests
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: .venv/.test  ## all; the page tests need Debian's package chromium
-	$(BIN)/pytest
+	$(PYTEST)
 
 lint: .venv/.test  ## style, types, floors
 	$(BIN)/ruff check src tests bench
