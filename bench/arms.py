@@ -1,7 +1,7 @@
 """What pretraining is worth in a race: on few labels, from weights that learned such texts, and from the inputs alone.
 
     python bench/data.py debian-sections
-    python bench/arms.py bench/data/debian-sections.csv [--labels 100] [--steps 400] [--learned 2000] [--out DIR]
+    python bench/arms.py bench/data/debian-sections.csv [--labels 100] [--steps 480] [--learned 2000] [--out DIR]
 
 Of the descriptions of Debian's packages `labels` of each of 20 sections have a label, see `bench/finetune.py`. Two
 language models learn all descriptions but those of test and select, one hidden tokens and one the next ones. Then they
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--models", default="textcnn/nano,encoder/nano")
     parser.add_argument("--labels", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=480)
     parser.add_argument("--learned", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=Path("runs/arms"))
     asked = parser.parse_args()

@@ -24,6 +24,7 @@ from triarch.core.spec import Spec, Target
 from triarch.generation.network import Network
 from triarch.generation.settings import Settings
 from triarch.generation.stream import generate
+from triarch.layers.columns import by_columns
 from triarch.measure.count import params
 from triarch.measure.states import state_bytes
 from triarch.models import registry
@@ -52,6 +53,7 @@ def gpt2() -> tuple[Network, GPT2LMHeadModel]:
     theirs = GPT2LMHeadModel(GPT2Config(vocab_size=VOCABULARY, n_positions=PLACES, initializer_range=0.05)).eval()
     ours = backbone("decoder", dict(GPT2), PLACES)
     ours.load_state_dict(translated(dict(theirs.transformer.named_parameters()), GPT2["depth"]))
+    by_columns(ours)
     table = ours.embed.project.weight
     return Network(ours, lambda x: torch.nn.functional.linear(x, table), VOCABULARY, PLACES), theirs
 

@@ -52,7 +52,7 @@ def race(name: str, seed: int, out: Path) -> Choice:
     """By steps, so that it comes out the same each time."""
     order = ORDERS[name]
     return triarch.choose(
-        order.data(seed), models=order.models, steps=order.steps, seconds=1_200, seed=seed, threads=1, out=out
+        order.data(seed), models=order.models, steps=order.steps, seconds=50_000, seed=seed, threads=1, out=out
     )
 
 

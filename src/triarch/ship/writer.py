@@ -13,6 +13,7 @@ from triarch.data.preprocess import collate
 from triarch.data.template import USER, Dialogue
 from triarch.data.tokens import encode, end_of, special
 from triarch.generation.network import Network
+from triarch.layers.columns import SLOWER, by_columns
 from triarch.layers.position import places_of
 from triarch.model import Pair
 from triarch.ship.artifact import Artifact
@@ -64,6 +65,8 @@ class Writer:
             InputError: there is nothing to begin with.
         """
         model = self._artifact.model
+        if len(texts) not in SLOWER:
+            by_columns(model)
         if not isinstance(model, Pair):
             return self._network, [self.read(text) for text in texts]
         if "" in texts:
