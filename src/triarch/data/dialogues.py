@@ -17,13 +17,13 @@ import pyarrow.parquet as pa_parquet
 
 from triarch.core.errors import InputError, near
 from triarch.data.corpora.documents import open_plain
+from triarch.data.known import TABLES
 from triarch.data.tables import DELIMITERS, read_frame, read_object, unreadable
 from triarch.data.template import ASSISTANT, ROLES, USER, Dialogue
 from triarch.data.tokens import encodable
 
 INSTRUCTION, INPUT, OUTPUT, MESSAGES = "instruction", "input", "output", "messages"
 LINES = (".jsonl", ".jsonl.gz", ".ndjson")
-TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 FORM = f"rows with {INSTRUCTION}, {INPUT} and {OUTPUT}, or with {MESSAGES}: [{{role, content}}, …]"
 
 Row = Mapping[str, Any]

@@ -73,7 +73,7 @@ def read_instructions(data: Any, asked: Asked, report: Report) -> Source:
     answering = np.array([one.sought[1:].any() for one in examples], dtype=bool)
     if not answering.any():
         raise InputError(
-            f"{where}: no answer begins within {context:,} tokens", "a longer --context, or shorter instructions"
+            f"{where}: no answer begins within {context:,} tokens", "shorter instructions, or a longer context"
         )
     lacking = [part for part in SPLITS if part not in dealt[answering]]
     if lacking and not scored:
