@@ -1,5 +1,6 @@
 """Rows with instructions or messages → dialogues of which the answers are sought."""
 
+import gzip
 import json
 import math
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from triarch.core.errors import InputError
 from triarch.core.types import NOTHING
 from triarch.data.asked import Modelled
 from triarch.data.dataset import prepare
@@ -127,9 +129,36 @@ def test_what_is_cut_and_left_out_is_counted():
         assert words in told
 
 
-def test_few_are_enough_for_a_model_that_knows_how_to_read():
-    known = opened(ROWS).corpus.tokenizer
-    assert len(open_source(ROWS[:1], task="language-model", modelled=Modelled(64, tokenizer=known))) == 1 < FEWEST
+def test_few_are_enough_for_a_model_that_is_only_scored():
+    known = Modelled(64, tokenizer=opened(ROWS).corpus.tokenizer, learned="something else")
+    assert len(open_source(ROWS[:1], task="language-model", modelled=known)) == 1 < FEWEST
+    with pytest.raises(InputError, match="1 different dialogue"):
+        open_source(ROWS[:1], task="language-model", modelled=replace(known, learned=None))
+
+
+def test_each_split_needs_a_beginning_of_its_own():
+    alike = [{"instruction": "say ant", "output": f"{number}"} for number in range(9)]
+    with pytest.raises(InputError, match=r"9 different dialogue.*1 begin differently"):
+        opened(alike)
+
+
+def test_a_split_whose_answers_all_begin_too_late_is_told():
+    for number in range(50):
+        long = {"instruction": f"{number} " * 5_000, "output": "yes"}
+        lone = [*ROWS[:9], long]
+        if opened(lone, 30_000).parts[-1] == "select":
+            break
+    with pytest.raises(
+        InputError, match=r"of 10 dialogues 9 begin their answer within 64 tokens, and none .* in select"
+    ):
+        opened(lone)
+
+
+def test_a_file_that_breaks_off_is_told(tmp_path):
+    packed = gzip.compress("\n".join(json.dumps(row) for row in ROWS).encode())
+    (tmp_path / "a.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match=r"a\.jsonl\.gz: cannot be read as JSON lines"):
+        opened(tmp_path / "a.jsonl.gz")
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,9 @@ def test_more_rows_than_one_piece(tmp_path, monkeypatch):
     path.write_text(path.read_text() + '{"text": "without a label"}\n')
     with pytest.raises(InputError, match="row 61 has no label"):
         open_source(path, "text")
+    path.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="line 1 is no JSON"):
+        open_source(path, "text")
 
 
 def test_groups_stay_together(tmp_path):

@@ -182,8 +182,19 @@ def test_a_base_that_is_not_there(place, tmp_path):
     with pytest.raises(InputError, match="'org/name', which is no folder here"):
         triarch.load(folder)
     assert triarch.load(folder, base=place / "GPT-2").config.task == "language-model"
+    with pytest.raises(InputError, match="which is no folder here"):
+        triarch.load(copy(place / "GPT-2 adapters", tmp_path / "long", {"base_model_name_or_path": "x" * 5_000}))
     with pytest.raises(InputError, match="holds no adapters"):
         triarch.load(place / "GPT-2", base=place / "GPT-2")
+
+
+def test_what_computes_otherwise_than_its_base_exports_none(place, tmp_path):
+    """Positions for a longer context are settings, not weights: on the base the adapters would see others."""
+    texts = [f"ant bee cat {number} " * 60 for number in range(90)]
+    triarch.finetune(place / "Llama", texts, task="language-model", context=160, out=tmp_path / "tuned", **QUICK)
+    with pytest.raises(InputError, match=r"rotary is .*, in the base .*: adapters would not"):
+        triarch.export(tmp_path / "tuned", to="peft", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_has_no_adapters_exports_none(place, tmp_path):

@@ -152,6 +152,7 @@ def test_sentence_vectors(tmp_path):
         (("Transformer", "Pooling"), {"pooling_mode_max_tokens": True}, "made by max_tokens"),
         (("Transformer", "Pooling"), {"pooling_mode_lasttoken": True}, "made of the last"),
         (("Transformer", "Pooling"), {"pooling_mode_mean_tokens": True, "new": 1}, "field 'new' is 1"),
+        (("Transformer", "Pooling"), {"pooling_mode": ["mean"]}, "field 'pooling_mode' is"),
     ],
 )
 def test_vectors_made_otherwise_are_refused(modules, pooling, words, tmp_path):
@@ -165,6 +166,10 @@ def test_paths_lead_nowhere_else(tmp_path):
     told = [{"type": "sentence_transformers.models.Transformer", "path": "../other"}]
     (tmp_path / "theirs" / "modules.json").write_text(json.dumps(told))
     with pytest.raises(InputError, match="leads out of the folder"):
+        triarch.load(tmp_path / "theirs")
+    told[0]["path"] = "x" * 5_000
+    (tmp_path / "theirs" / "modules.json").write_text(json.dumps(told))
+    with pytest.raises(InputError, match="cannot be read"):
         triarch.load(tmp_path / "theirs")
 
 

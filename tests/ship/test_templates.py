@@ -19,6 +19,7 @@ PLACES = [
     (None, "CHAT", Template("CHAT", "", "[END]")),
     ({"eos_token": "</s>"}, "", None),
     ({"chat_template": NAMED[:1]}, "", None),
+    ({"chat_template": [{"name": ["default"], "template": "CHAT"}]}, "", None),
     (None, "", None),
 ]
 

@@ -104,12 +104,25 @@ def test_bad_options(models, options, said):
 
 @pytest.mark.parametrize(
     ("line", "said"),
-    [("{", "line 2"), ("3", "line 2"), ('{"prompt": "a", "seed": -1}', "seed"), ('{"seed": 1}', "line 2")],
+    [
+        ("{", "line 2"),
+        ("3", "line 2"),
+        ('{"prompt": "a", "seed": -1}', "seed"),
+        ('{"seed": 1}', "line 2"),
+        pytest.param("[" * 100_000, "line 2", id="deep"),
+        pytest.param("1" * 5_000, "line 2", id="digits"),
+    ],
 )
 def test_bad_lines(models, tmp_path, line, said):
     (tmp_path / "p.jsonl").write_text(f'"a"\n{line}\n')
     with pytest.raises(InputError, match=said):
         triarch.generate(models["model"], prompts=tmp_path / "p.jsonl")
+
+
+def test_lines_end_where_json_has_it(models, tmp_path):
+    (tmp_path / "p.jsonl").write_text('"a\u2028b"\n"c\x85d"\n', encoding="utf-8")
+    made = triarch.generate(models["model"], prompts=tmp_path / "p.jsonl", max_tokens=1)
+    assert [one.prompt for one in made.texts] == ["a\u2028b", "c\x85d"]
 
 
 def test_what_is_no_causal_language_model(models):

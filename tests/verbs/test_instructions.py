@@ -90,6 +90,8 @@ def test_what_was_not_taught_to_answer(base, answers):
         triarch.generate(base, prompt="say ant", chat=True)
     with pytest.raises(InputError, match=r"\[END\]"):
         triarch.generate(answers[0], prompt="say [END]", chat=True)
+    with pytest.raises(InputError, match="not valid Unicode"):
+        triarch.generate(answers[0], prompt="say \ud800", chat=True)
 
 
 def test_transformers_asks_it_as_we_do(answers, tmp_path):

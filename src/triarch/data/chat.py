@@ -10,6 +10,7 @@ from tokenizers import Encoding, Tokenizer
 
 from triarch.core.errors import InputError
 from triarch.data.template import ASSISTANT, USER, Dialogue, Template
+from triarch.data.tokens import encodable
 
 
 class Example(NamedTuple):
@@ -59,7 +60,7 @@ class Chat:
         """The tokens after which an answer is written.
 
         Raises:
-            InputError: the template refuses the dialogue, or a special token is in it.
+            InputError: the template refuses the dialogue, or a special token or half a character is in it.
         """
         self._check(dialogue)
         ids: list[int] = self._encoded(self.template.write(dialogue, answer=True)).ids
@@ -107,6 +108,8 @@ class Chat:
 
     def _check(self, dialogue: Dialogue) -> None:
         for message in dialogue:
+            if not encodable(message["content"]):
+                raise InputError(f"what is said is not valid Unicode: {message['content'][:40]!r}", "mend its encoding")
             mark = next((mark for mark in self._marks if mark in message["content"]), None)
             if mark is not None:
                 raise InputError(f"{mark} is written in it, which the model takes for one of its marks", "take it out")

@@ -17,13 +17,13 @@ import pyarrow.parquet as pa_parquet
 
 from triarch.core.errors import InputError, near
 from triarch.data.corpora.documents import open_plain
-from triarch.data.tables import DELIMITERS, read_frame
+from triarch.data.known import TABLES
+from triarch.data.tables import DELIMITERS, read_frame, read_object, unreadable
 from triarch.data.template import ASSISTANT, ROLES, USER, Dialogue
 from triarch.data.tokens import encodable
 
 INSTRUCTION, INPUT, OUTPUT, MESSAGES = "instruction", "input", "output", "messages"
 LINES = (".jsonl", ".jsonl.gz", ".ndjson")
-TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 FORM = f"rows with {INSTRUCTION}, {INPUT} and {OUTPUT}, or with {MESSAGES}: [{{role, content}}, …]"
 
 Row = Mapping[str, Any]
@@ -80,10 +80,13 @@ def dialogues(data: Any, where: str) -> list[tuple[str, Dialogue]]:
 def _rows(data: Any, where: str) -> Iterator[tuple[str, Row]]:
     """Where each row is, and what is in it."""
     if isinstance(data, str | Path) and Path(data).name.lower().endswith(LINES):
-        with open_plain(Path(data)) as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield (place := f"{where}: line {number}"), _object(line, place)
+        try:
+            with open_plain(Path(data)) as file:
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        yield (place := f"{where}: line {number}"), read_object(line, place, FORM)
+        except (OSError, EOFError) as error:
+            raise unreadable(Path(data), "JSON lines", error) from error
         return
     if isinstance(data, str | Path):
         data = read_frame(Path(data))
@@ -92,16 +95,6 @@ def _rows(data: Any, where: str) -> Iterator[tuple[str, Row]]:
         if not isinstance(row, Mapping):
             raise InputError(f"{where}: row {number} is no object", FORM)
         yield f"{where}: row {number}", row
-
-
-def _object(line: bytes, where: str) -> Row:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is no JSON ({error})", FORM) from error
-    if not isinstance(row, dict):
-        raise InputError(f"{where} is no JSON object", FORM)
-    return row
 
 
 def _of_instruction(row: Row, where: str) -> Dialogue:

@@ -59,18 +59,28 @@ def read_instructions(data: Any, asked: Asked, report: Report) -> Source:
     scored = how.learned not in (None, digest)  # then equal ones count as often as they are there
     first = dict(zip(reversed(keys), reversed(read)))
     kept = read if scored else [first[key] for key in dict.fromkeys(keys)]
-    if len(kept) < FEWEST and how.tokenizer is None:
-        raise InputError(
-            f"{where}: {len(kept)} different dialogue(s); each split needs one, so {FEWEST} at least", "give more"
-        )
     dealt = _dealt([dialogue for _, dialogue in kept])
+    if not scored and len(np.unique(dealt)) < len(SPLITS):
+        begin = len({_before_answer(dialogue) for _, dialogue in kept})
+        raise InputError(
+            f"{where}: {len(kept)} different dialogue(s), of which {begin} begin differently; each split needs one, so"
+            f" {FEWEST} at least",
+            "give more",
+        )
     tokenizer = how.tokenizer or fit(how.kind or "bpe", _texts([dialogue for _, dialogue in kept], dealt))
     chat, context = Chat(how.template or plain(tokenizer), tokenizer), how.context or CONTEXT
     examples = _examples(chat, kept, context, report)
     answering = np.array([one.sought[1:].any() for one in examples], dtype=bool)
     if not answering.any():
         raise InputError(
-            f"{where}: no answer begins within {context:,} tokens", "a longer --context, or shorter instructions"
+            f"{where}: no answer begins within {context:,} tokens", "shorter instructions, or a longer context"
+        )
+    lacking = [part for part in SPLITS if part not in dealt[answering]]
+    if lacking and not scored:
+        raise InputError(
+            f"{where}: of {len(examples):,} dialogues {int(answering.sum()):,} begin their answer within {context:,}"
+            f" tokens, and none of those is in {lacking[0]}",
+            "a longer --context, shorter instructions, or more of them",
         )
     removed = {
         "equal to another": len(read) - len(kept), f"without an answer in {context:,} tokens": int((~answering).sum()),
@@ -96,16 +106,17 @@ def _source(
 
 def _dealt(read: Sequence[Dialogue]) -> NDArray[np.str_]:
     """The split of each dialogue, in the order of the hash of what comes before its first answer."""
-    asked = [json.dumps(_before_answer(dialogue), ensure_ascii=False) for dialogue in read]
+    asked = [_before_answer(dialogue) for dialogue in read]
     prints = [int.from_bytes(blake2b(one.encode(), digest_size=8).digest(), "little") for one in asked]
     different, group = np.unique(np.array(prints, dtype=np.uint64), return_inverse=True)
     weights = np.bincount(group, [sum(len(one["content"].encode()) for one in dialogue) for dialogue in read])
     return np.array(SPLITS)[in_order(different, weights)[group]]
 
 
-def _before_answer(dialogue: Dialogue) -> Dialogue:
+def _before_answer(dialogue: Dialogue) -> str:
+    """What comes before its first answer, as JSON."""
     turn = next(turn for turn, message in enumerate(dialogue) if message["role"] == ASSISTANT)
-    return dialogue[:turn]
+    return json.dumps(dialogue[:turn], ensure_ascii=False)
 
 
 def _texts(read: Sequence[Dialogue], dealt: NDArray[np.str_]) -> list[str]:

@@ -20,6 +20,8 @@ PARTS: dict[str, Split] = {
     "testing": "confirm",
 }
 IGNORED = ("thumbs.db", "desktop.ini", "__macosx")
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+"""How the names of tables end that are no rows of JSON or Parquet."""
 TEXT_COLUMNS = ("text", "sentence", "content", "review", "message", "body", "document", "description")
 NAMED = 3
 

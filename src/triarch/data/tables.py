@@ -32,6 +32,7 @@ BLOCK = 16 << 20
 ROWS = 4_096
 OBJECT_A_LINE = 'each line is an object: {"text": …, "label": …}'
 DELIMITERS = ",;\t|"
+LABELLED = 'each line is an object: {"text": …, "label": …}'
 
 Pieces = Callable[[Path, Report], Iterator[pd.DataFrame]]
 
@@ -181,7 +182,7 @@ def _csv(path: Path, report: Report) -> Iterator[pd.DataFrame]:
                         yield batch.to_pandas()
                     report(min(1.0, raw.tell() / size), f"reading {path.name}")
             except (pa.ArrowInvalid, UnicodeDecodeError, OSError, EOFError, csv.Error) as error:
-                raise _unreadable(path, "CSV", error) from error
+                raise unreadable(path, "CSV", error) from error
 
 
 def _header(stream: Any, path: Path) -> tuple[list[str], str]:
@@ -207,7 +208,7 @@ def _parquet(path: Path, report: Report) -> Iterator[pd.DataFrame]:
                 done += batch.num_rows
                 report(done / max(1, file.metadata.num_rows), f"reading {path.name}")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise _unreadable(path, "Parquet", error) from error
+        raise unreadable(path, "Parquet", error) from error
 
 
 def _jsonl(path: Path, report: Report) -> Iterator[pd.DataFrame]:
@@ -218,25 +219,33 @@ def _jsonl(path: Path, report: Report) -> Iterator[pd.DataFrame]:
         try:
             for number, line in enumerate(stream, 1):
                 if line.strip():
-                    rows.append(_object(line, f"{path}: line {number}"))
+                    rows.append(read_object(line, f"{path}: line {number}", LABELLED))
                 if len(rows) == ROWS:
                     names = names or list(rows[0])
                     yield _frame(rows, names)
                     rows = []
                     report(min(1.0, raw.tell() / size), f"reading {path.name}")
         except (OSError, EOFError) as error:
-            raise _unreadable(path, "JSON lines", error) from error
+            raise unreadable(path, "JSON lines", error) from error
     if rows:
         yield _frame(rows, names or list(rows[0]))
 
 
-def _object(line: bytes, where: str) -> dict[str, Any]:
+def read_object(line: bytes, where: str, form: str) -> dict[str, Any]:
+    """The object in a line of JSON.
+
+    Args:
+        form: what is to be written there.
+
+    Raises:
+        InputError: there is none.
+    """
     try:
         made = json.loads(line)
-    except ValueError as error:  # JSON, or its encoding
-        raise InputError(f"{where} is no JSON ({error})", 'each line is an object: {"text": …, "label": …}') from error
+    except (ValueError, RecursionError) as error:  # JSON, its encoding, or its depth
+        raise InputError(f"{where} is no JSON ({error})", form) from error
     if not isinstance(made, dict):
-        raise InputError(f"{where} is no JSON object", 'each line is an object: {"text": …, "label": …}')
+        raise InputError(f"{where} is no JSON object", form)
     return made
 
 
@@ -245,6 +254,7 @@ def _frame(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
 
 
-def _unreadable(path: Path, kind: str, error: Exception) -> InputError:
+def unreadable(path: Path, kind: str, error: Exception) -> InputError:
+    """That a file is not what its name says."""
     told = " ".join(str(error).split())
     return InputError(f"{path}: cannot be read as {kind}: {told[:200]}", "mend the file, or leave the row out")

@@ -6,9 +6,11 @@ here, queries, keys and values say, and apart there, gets the same A and its own
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -22,7 +24,7 @@ from triarch.ship.artifact import Artifact
 from triarch.ship.layouts.fields import Fields
 from triarch.ship.layouts.layout import Layout, Pair
 from triarch.ship.shards import Shape, read_json
-from triarch.ship.transformers import fitting, pairs_of
+from triarch.ship.transformers import configured, fitting, pairs_of
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX, DOWN, UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
@@ -49,7 +51,7 @@ def base_of(folder: Path) -> Path:
     """
     named = read_json(folder / CONFIG).get("base_model_name_or_path")
     for place in (Path(str(named)), folder / str(named)):
-        if named and place.is_dir():
+        if named and os.path.isdir(place):
             return place
     raise InputError(
         f"{folder / CONFIG}: base_model_name_or_path is {named!r}, which is no folder here",
@@ -84,7 +86,9 @@ def apply(folder: Path, base: Artifact) -> Artifact:
     return base
 
 
-def write(tensors: Mapping[str, Tensor], alpha: float, base: Artifact, named: str, task: str, folder: Path) -> Path:
+def write(
+    tensors: Mapping[str, Tensor], alpha: float, base: Artifact, named: str, tuned: Artifact, folder: Path
+) -> Path:
     """Write low ranks as a folder that `peft` opens on the base; it appears whole or not at all.
 
     Where the base is a causal language model and they were trained as one, they are for the whole model, and a matrix
@@ -95,13 +99,16 @@ def write(tensors: Mapping[str, Tensor], alpha: float, base: Artifact, named: st
         alpha: the scale of each is alpha / rank.
         base: the model that they were trained on.
         named: its folder.
-        task: what they were trained for.
+        tuned: what became of it.
         folder: missing, or empty.
 
     Raises:
-        InputError: one changes what no linear layer of theirs holds, or something is in the folder.
+        InputError: one changes what no linear layer of theirs holds, the base has other settings, or something is in
+            the folder.
     """
+    _check_settings(tuned, base)
     layout, fields = fitting(base)
+    task = tuned.config.task
     whole = task == base.task.name == CAUSAL
     prefix = "" if whole else layout.prefix
     ranks = {
@@ -125,6 +132,17 @@ def write(tensors: Mapping[str, Tensor], alpha: float, base: Artifact, named: st
             place / WEIGHTS, save_tensors({PREFIX + name: value for name, value in made.items()}, {"format": "pt"})
         )
     return folder
+
+
+def _check_settings(tuned: Artifact, base: Artifact) -> None:
+    """Check that both compute the same but for their weights; dropout is of training alone."""
+    made, was = (asdict(configured(one)) for one in (tuned, base))
+    for name, value in made.items():
+        if value != was.get(name) and name != "dropout":
+            raise InputError(
+                f"{name} is {value}, in the base {was.get(name)}: adapters would not bring that along",
+                "export the model: --to hf",
+            )
 
 
 def _theirs(tensors: Mapping[str, Tensor], pairs: Sequence[Pair], layout: Layout) -> Ranks:

@@ -4,6 +4,7 @@ steps become one vector by.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def _module(where: Path, module: Any) -> tuple[str, str]:
 def _pool(path: Path) -> str:
     fields = Fields(read_json(path), str(path))
     flags = [mode for mode in (*MODES, *OTHER_MODES) if fields.raw(f"pooling_mode_{mode}", False) is True]
-    said = fields.raw("pooling_mode")
+    said = fields.word("pooling_mode")
     modes = flags if said is None else [said]
     if len(modes) != 1 or modes[0] not in MODES:
         raise InputError(
@@ -86,7 +87,7 @@ def _pool(path: Path) -> str:
 
 
 def _max_len(path: Path) -> int | None:
-    if not path.is_file():
+    if not os.path.isfile(path):
         return None
     fields = Fields(read_json(path), str(path))
     fields.only("do_lower_case", False)

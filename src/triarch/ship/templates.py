@@ -25,8 +25,8 @@ def read_template(folder: Path, tokenizer: Tokenizer) -> Template | None:
     config = read_json(folder / TOKENIZER_CONFIG) if (folder / TOKENIZER_CONFIG).is_file() else {}
     jinja = config.get("chat_template")
     if isinstance(jinja, list):  # several, by name
-        named = {one.get("name"): one.get("template") for one in jinja if isinstance(one, dict)}
-        jinja = named.get("default")
+        defaults = (one for one in jinja if isinstance(one, dict) and one.get("name") == "default")
+        jinja = next(defaults, {}).get("template")
     try:
         jinja = (folder / FILE).read_text(encoding="utf-8") if (folder / FILE).is_file() else jinja
     except (OSError, UnicodeDecodeError) as error:

@@ -326,14 +326,15 @@ def _tokenizer(path: Path, most: int) -> Tokenizer | None:
     return tokenizer
 
 
-def _config(artifact: Artifact) -> Any:
+def configured(artifact: Artifact) -> Any:
+    """The settings of its architecture, all of them."""
     found = registry.find(artifact.config.architecture)
     return found.configure(artifact.config.size, {**needed(found, artifact.task), **artifact.config.settings})
 
 
 def pairs_of(artifact: Artifact, layout: Layout, head: bool = True) -> list[Pair]:
     """Which tensors are which; with `head`, those of its head too, where it has one."""
-    return layout.pairs(_config(artifact), artifact.config.spec, head and artifact.task.name != Summarise.name)
+    return layout.pairs(configured(artifact), artifact.config.spec, head and artifact.task.name != Summarise.name)
 
 
 def fitting(artifact: Artifact) -> tuple[Layout, dict[str, Any]]:
@@ -342,7 +343,12 @@ def fitting(artifact: Artifact) -> tuple[Layout, dict[str, Any]]:
     Raises:
         InputError: there is none; why, and what there is.
     """
-    own, task, config, spec = artifact.config.architecture, artifact.task.name, _config(artifact), artifact.config.spec
+    own, task, config, spec = (
+        artifact.config.architecture,
+        artifact.task.name,
+        configured(artifact),
+        artifact.config.spec,
+    )
     alone = task == Summarise.name
     if alone:
         spec = replace(spec, target=Target("token", logits=Logits(eps=getattr(config, "eps", None) or Logits.eps)))

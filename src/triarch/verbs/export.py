@@ -61,8 +61,7 @@ def _adapters(artifact: Path, out: Path) -> Path:
         tensors = load_tensors(path.read_bytes())
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}", "train again") from error
-    task = load(artifact).config.task
-    return write(tensors, recipe.adapt.alpha, load(begin), str(begin.resolve()), task, out)
+    return write(tensors, recipe.adapt.alpha, load(begin), str(begin.resolve()), load(artifact), out)
 
 
 def _free(stem: str) -> Path:

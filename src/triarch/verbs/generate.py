@@ -160,6 +160,7 @@ def _said(batch: list[Asked]) -> list[str]:
 
 def _asked(prompt: str | None, prompts: Path | None, seed: int, chat: bool) -> list[Asked]:
     """The prompts, each with its seed."""
+    import io
     import json
 
     from triarch.core.errors import InputError
@@ -173,7 +174,7 @@ def _asked(prompt: str | None, prompts: Path | None, seed: int, chat: bool) -> l
     if prompts is None:
         return [(prompt or "", seed)]
     try:
-        lines = Path(prompts).read_text(encoding="utf-8").splitlines()
+        lines = io.StringIO(Path(prompts).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{prompts} cannot be read: {error}", "give a text file in UTF-8") from error
     asked: list[Asked] = []
@@ -181,11 +182,11 @@ def _asked(prompt: str | None, prompts: Path | None, seed: int, chat: bool) -> l
         if not line.strip():
             continue
         if Path(prompts).suffix != ".jsonl":
-            asked.append((line, seed))
+            asked.append((line.rstrip("\n"), seed))
             continue
         try:
             given = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{prompts}, line {number} is no JSON: {error}", "mend the line") from error
         entry = {"prompt": given} if isinstance(given, str) else given
         one = _entry(entry, chat, f"{prompts}, line {number}")

@@ -28,10 +28,9 @@ from triarch.data.corpora.documents import (
     stretch_for,
     to_line_end,
 )
-from triarch.data.known import IGNORED, PARTS, TEXT_COLUMNS, endings, some
+from triarch.data.known import IGNORED, PARTS, TABLES, TEXT_COLUMNS, endings, some
 
 PREFIX = "hf:"
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 SMALLEST, MOST_PORTIONS = 16 << 20, 256
 
 

@@ -70,6 +70,18 @@ class Fields:
             raise self.fault(name, f"it has to divide the width of the model, {dim}; fetch the file again")
         return value
 
+    def word(self, name: str, default: str | None = None) -> str | None:
+        """A text; the default where the field is missing or null.
+
+        Raises:
+            InputError: it is something else.
+        """
+        value = self.raw(name)
+        value = default if value is None else value
+        if value is not None and not isinstance(value, str):
+            raise self.fault(name, "a text is wanted")
+        return value
+
     def number(self, name: str, default: float) -> float:
         """A finite number above 0; the default where the field is missing or null.
 

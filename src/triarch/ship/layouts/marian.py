@@ -49,8 +49,8 @@ def read(fields: Fields, task: str | None) -> Told:
     fields.only("normalize_embedding", False)
     fields.only("add_final_layer_norm", False)
     fields.only("static_position_embeddings", True)
-    kind = fields.raw("activation_function", "gelu")
-    if kind not in FEEDS:
+    kind = fields.word("activation_function", "gelu")
+    if kind is None or kind not in FEEDS:
         raise fields.fault("activation_function", f"triarch computes with {', '.join(FEEDS)} only")
     scale = math.sqrt(dim) if fields.flag("scale_embedding", False) else 1.0
     same_for_both = {"dim": dim, "feed": FEEDS[kind], "embed_scale": scale, **BOTH}
