@@ -181,6 +181,27 @@ def test_language_models_go_on_with_the_same_tokens(base, tmp_path):
         origins(options.from_, *subject(options.data, options, options.recipe()))
 
 
+def padded(base, folder):
+    """Its model with two rows that no token has, as Transformers pads vocabularies."""
+    shutil.copytree(base, folder)
+    config = json.loads((folder / "config.json").read_text())
+    rows = config["spec"]["vocab_size"]
+    config["spec"]["vocab_size"] += 2
+    (folder / "config.json").write_text(json.dumps(config))
+    weights = load_file(folder / "model.safetensors")
+    wider = {name: torch.cat((one, one[:2])) if len(one) == rows else one for name, one in weights.items()}
+    save_file(wider, folder / "model.safetensors")
+    return folder
+
+
+def test_rows_that_no_token_has_stay_as_they_do_in_fine_tuning(base, tmp_path):
+    (tmp_path / "texts.txt").write_text("\n".join(phrases(900, seed=2)))
+    place = padded(base, tmp_path / "padded")
+    options = {"data": str(tmp_path / "texts.txt"), "task": "masked-model", "from_": (str(place),), "steps": 6}
+    options |= {"tokenizer": str(base / "tokenizer.json"), "context": 48}
+    assert repeated("encoder/nano@padded", Options(**options), tmp_path)
+
+
 def test_pictures_begin_with_an_artifact_too(tmp_path):
     triarch.train("digits", model="resnet/nano", steps=2, threads=1, out=tmp_path / "base")
     assert repeated("resnet/nano@base", Options(data="digits", from_=(str(tmp_path / "base"),), steps=6), tmp_path)

@@ -22,6 +22,7 @@ from triarch.ship.artifact import Artifact
 from triarch.ship.open import load
 from triarch.tasks.task import Task
 from triarch.training.adapt import take_over
+from triarch.training.start import taken_by
 
 LEAVE = "leave it out of --from"
 
@@ -78,7 +79,7 @@ def _prepared(place: str, artifact: Artifact, dataset: Dataset, report: Report) 
             f"{at}: it sees, or tells, other steps of a series than are asked for here",
             f"its own: --lookback {known.lookback} --horizon {known.horizon}" if known else LEAVE,
         )
-    return prepare(dataset.source, preprocessor=fitted, report=report, learned=True)
+    return taken_by(theirs, prepare(dataset.source, preprocessor=fitted, report=report, learned=True))
 
 
 def _of_tokens(place: str, artifact: Artifact, dataset: Dataset) -> Dataset:
@@ -94,8 +95,7 @@ def _of_tokens(place: str, artifact: Artifact, dataset: Dataset) -> Dataset:
             f"--from {place}: it sees {theirs.settings.shape[0]} tokens, or messages in another way, than is asked for",
             f"--context {theirs.settings.shape[0]}, or {LEAVE}",
         )
-    target = replace(dataset.spec.target, logits=artifact.config.spec.target.logits)
-    return replace(dataset, spec=replace(dataset.spec, target=target))
+    return taken_by(artifact.config.spec, dataset)
 
 
 def _check_image(at: str, theirs: tuple[int, ...], ours: tuple[int, ...]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.core.progress import Report, silent
+from triarch.core.spec import Spec
 from triarch.data.asked import Continued, Modelled
 from triarch.data.augment.augmenter import Augmenter, Strengths, usual
 from triarch.data.dataset import Dataset
@@ -59,6 +60,17 @@ def open_data(
         Continued(recipe.horizon, recipe.lookback, recipe.season, recipe.known, recipe.impute, recipe.calendar),
         modelled, report=report, image_shape=shape, image_white=white,
     )  # fmt: skip
+
+
+def taken_by(begun: Spec, dataset: Dataset) -> Dataset:
+    """The data as a model that was trained as `begun` says takes it: the rows of its vocabulary that no token has stay,
+    as ones that stand for no text, and tokens are scored as there.
+    """
+    tokens, rows = dataset.spec.vocab_size, max(dataset.spec.vocab_size, begun.vocab_size)
+    target = dataset.spec.target
+    if target.kind == begun.target.kind == "token":
+        target = replace(target, special=(*target.special, *range(tokens, rows)), logits=begun.target.logits)
+    return replace(dataset, spec=replace(dataset.spec, vocab_size=rows, target=target))
 
 
 def batched(recipe: Recipe, dataset: Dataset) -> Recipe:

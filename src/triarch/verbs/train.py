@@ -132,12 +132,10 @@ def train(
 
 def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
     """The dataset, as `base` takes it where there is one, and what is learned of it."""
-    from dataclasses import replace
-
     from triarch.core.errors import InputError
     from triarch.data.dataset import prepare
     from triarch.tasks import registry as tasks
-    from triarch.training.start import open_data
+    from triarch.training.start import open_data, taken_by
 
     fitted = None if base is None else base.preprocessor
     if base is not None and asked.tokenizer is not None:
@@ -154,11 +152,7 @@ def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
             f"{source.name} holds {source.modality}, {asked.begin} was trained on {base.config.spec.modality}"
         )
     dataset = prepare(source, asked.tokenizer, fitted, report, learned=True)
-    if base is not None and base.config.spec.vocab_size > dataset.spec.vocab_size:  # rows that are no token's stay
-        dataset = replace(dataset, spec=replace(dataset.spec, vocab_size=base.config.spec.vocab_size))
-    if base is not None and dataset.spec.target.kind == base.config.spec.target.kind == "token":
-        sought = replace(dataset.spec.target, logits=base.config.spec.target.logits)
-        dataset = replace(dataset, spec=replace(dataset.spec, target=sought))
+    dataset = dataset if base is None else taken_by(base.config.spec, dataset)
     return dataset, tasks.find(asked.task, dataset.spec) if asked.task else tasks.infer(dataset.spec)
 
 
