@@ -15,7 +15,7 @@ from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.race.arms import Arms, inputs_first
 from triarch.race.options import Options
-from triarch.race.origins import origins
+from triarch.race.origins import origins, unmoved
 from triarch.race.subject import subject
 from triarch.race.work import Piece, Workshop
 from triarch.training.recipe import Recipe, to_yaml
@@ -223,6 +223,51 @@ def test_the_artifact_serves_every_verb(labelled, tmp_path):
     assert triarch.evaluate(tmp_path / "out").score == choice.verdict.score
     assert triarch.predict(tmp_path / "out", ["ant ant ant bee"]).predictions[0].label == "1"
     assert triarch.finetune(tmp_path / "out", labelled, steps=2, threads=1, target="label", out=tmp_path / "on").steps
+
+
+def grouped(folder):
+    """Items of two classes, and a group for each two of them."""
+    rows = [f"{text},{number % 2},{number // 2}" for number, text in enumerate(dict.fromkeys(phrases(900, seed=3)))]
+    (folder / "grouped.csv").write_text("\n".join(["text,label,group", *rows]))
+    return folder / "grouped.csv"
+
+
+def trained(data, folder, **given):
+    triarch.train(data, model="textcnn/nano", steps=1, threads=1, target="label", input="text", out=folder, **given)
+    return folder
+
+
+def raced(data, *places, **given):
+    """The data as it races, and what begins with artifacts."""
+    options = Options(data=str(data), target="label", input=("text",), **given)
+    dataset, task = subject(str(data), options, options.recipe())
+    begun = origins(list(map(str, places)), dataset, task)
+    return unmoved(dataset, begun), begun
+
+
+def test_nobody_is_compared_by_what_an_artifact_learned_from(base, tmp_path):
+    data = grouped(tmp_path)
+    known = trained(data, tmp_path / "known")
+    dataset, begun = raced(data, known, base)
+    learned = dataset.rows("train")
+    for one in (dataset, *(arm.dataset for arm in begun)):
+        assert not np.intersect1d(one.folded(1).rows("select"), learned).size
+    assert [arm.kept_apart for arm in begun] == [True, False]
+    assert np.intersect1d(raced(data, base)[0].folded(1).rows("select"), learned).size  # else they are parted anew
+
+
+def test_an_artifact_that_knows_select_is_refused(tmp_path):
+    data = grouped(tmp_path)
+    with pytest.raises(InputError, match=r"has learned from items of .*select"):
+        raced(data, trained(data, tmp_path / "winner", set={"fold": 1}))
+
+
+def test_the_same_data_parted_otherwise_is_not_kept_apart(tmp_path):
+    data = grouped(tmp_path)
+    known = trained(data, tmp_path / "known")
+    ((arm,), (other,)) = (raced(data, known, **given)[1] for given in ({}, {"group": "group"}))
+    assert arm.kept_apart
+    assert not other.kept_apart
 
 
 def test_a_folder_of_transformers_is_taken_as_an_artifact_is(labelled, tmp_path):

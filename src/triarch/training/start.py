@@ -117,7 +117,7 @@ def start(recipe: Recipe, dataset: Dataset, task: Task, weights: Mapping[str, Te
     """A trainer for a resolved recipe. Weights are drawn from torch's generator, which is seeded by the caller.
 
     Args:
-        weights: of the model that it begins from.
+        weights: of the model that it begins from; None: drawn, or to be loaded from a checkpoint.
 
     Raises:
         InputError: they are of another model.
@@ -125,7 +125,7 @@ def start(recipe: Recipe, dataset: Dataset, task: Task, weights: Mapping[str, Te
     architecture, _, size = recipe.model.partition("/")
     model = build(architecture, size, task, dataset.spec, recipe.settings)
     fresh = [] if weights is None else take_over(model, weights, recipe.begin or "the model")
-    if weights is not None:
+    if weights is not None or recipe.inputs_first is not None:
         adapt(model, recipe.adapt)
     strengths = Strengths(**recipe.augment.model_dump(exclude_none=True))
     augment = Augmenter(strengths, dataset)
