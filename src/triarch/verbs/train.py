@@ -76,7 +76,6 @@ def train(
     from triarch.ship.open import load
     from triarch.training.adapt import adapter, merge, trained_params
     from triarch.training.evaluate import evaluate
-    from triarch.training.inputs_first import learn_inputs
     from triarch.training.recipe import to_yaml
     from triarch.training.session import CHECKPOINT, Session
     from triarch.training.start import finished, resolve, start, useful_threads
@@ -101,7 +100,7 @@ def train(
     with computing(asked.threads, asked.seed, flush_denormals=True):
         weights = None if base is None else base.weights()
         if asked.inputs_first is not None and not (resume and (resume / "run" / CHECKPOINT).exists()):
-            weights = learn_inputs(asked, dataset, asked.inputs_first).weights
+            weights = _inputs_first(asked, dataset)
         trainer = start(asked, dataset, learned, weights)
         corpus = dataset.source.corpus
         trainer.notes = [*filter(None, [longer]), *trainer.notes, *(corpus.told if corpus else ())]
@@ -164,6 +163,20 @@ def _longer(asked: Any, base: Any) -> tuple[Any, str]:
     if asked.context is None or spec.modality != "text":
         return asked, ""
     return lengthen(asked, spec.max_len, base.config.settings)
+
+
+def _inputs_first(asked: Any, dataset: Any) -> Any:
+    """The weights of the model once it has learned the inputs, in the steps that the recipe gives to that."""
+    from triarch.core.progress import progress
+    from triarch.training.inputs_first import learn_inputs
+
+    with progress(f"inputs first of {asked.model}") as reporter:
+
+        def after_step(trainer: Any) -> bool:
+            reporter.update(trainer.step / asked.inputs_first, f"step {trainer.step:,}, loss {trainer.loss:.3f}")
+            return False
+
+        return learn_inputs(asked, dataset, asked.inputs_first, after_step=after_step).weights
 
 
 def _outcome(trainer: Any, asked: Any, result: Any, folder: Path, changed: int | None) -> Training:
