@@ -13,9 +13,11 @@ from race.races import choose, results, wait_for
 from triarch.core.choice import Pretrained
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
+from triarch.race import keys
 from triarch.race.arms import Arms, inputs_first
 from triarch.race.options import Options
 from triarch.race.origins import origins, unmoved
+from triarch.race.race import Race
 from triarch.race.subject import subject
 from triarch.race.work import Piece, Workshop
 from triarch.training.recipe import Recipe, to_yaml
@@ -294,6 +296,18 @@ def test_names_are_their_own(base, labelled, tmp_path):
     named = [arm.name for arm in origins([str(base), *map(str, copies)], dataset, task)]
     assert named == ["encoder/nano@base", "encoder/nano@base-2", "encoder/nano@inputs-2"]
     assert Arms(dataset)[inputs_first("gru/nano")].model == "gru/nano"
+
+
+def test_what_one_leaves_is_removed_alone_however_folders_are_called(tmp_path):
+    (tmp_path / "trials").mkdir()
+    names = [keys.checkpoint(f"gru/nano@{name}", 0.01, 1) for name in ("a", "ab", "a*", "a[b]")]
+    for name in names:
+        (tmp_path / name).touch()
+    race = Race.__new__(Race)
+    race.run = tmp_path
+    for name in ("a*", "a[b]"):
+        race._drop(f"gru/nano@{name}", 0.01)
+    assert [name for name in names if (tmp_path / name).exists()] == names[:2]
 
 
 @pytest.mark.parametrize(
