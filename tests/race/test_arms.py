@@ -159,7 +159,9 @@ def repeated(model, options, folder):
     recipe = options.recipe()
     dataset, task = subject(options.data, options, recipe)
     begun = origins(options.from_, dataset, task)
-    piece = Piece("", "", model, 0.01, 1, 1, 50, final=True, steps=6, seconds=None, leaves="one.safetensors")
+    dataset = unmoved(dataset, begun)
+    fold = 1 if dataset.folds or dataset.movable else None
+    piece = Piece("", "", model, 0.01, 1, fold, 50, final=True, steps=6, seconds=None, leaves="one.safetensors")
     with computing(1, 0, flush_denormals=True):
         done = Workshop(folder, dataset, task, recipe, lambda _: None, begun).do(piece)
     (folder / "recipe.yaml").write_text(to_yaml(Recipe(**done["recipe"])))
