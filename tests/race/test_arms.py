@@ -13,9 +13,11 @@ from race.races import choose, results, wait_for
 from triarch.core.choice import Pretrained
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
+from triarch.race import keys
 from triarch.race.arms import Arms, inputs_first
 from triarch.race.options import Options
-from triarch.race.origins import origins
+from triarch.race.origins import origins, unmoved
+from triarch.race.race import Race
 from triarch.race.subject import subject
 from triarch.race.work import Piece, Workshop
 from triarch.training.recipe import Recipe, to_yaml
@@ -157,7 +159,9 @@ def repeated(model, options, folder):
     recipe = options.recipe()
     dataset, task = subject(options.data, options, recipe)
     begun = origins(options.from_, dataset, task)
-    piece = Piece("", "", model, 0.01, 1, 1, 50, final=True, steps=6, seconds=None, leaves="one.safetensors")
+    dataset = unmoved(dataset, begun)
+    fold = 1 if dataset.folds or dataset.movable else None
+    piece = Piece("", "", model, 0.01, 1, fold, 50, final=True, steps=6, seconds=None, leaves="one.safetensors")
     with computing(1, 0, flush_denormals=True):
         done = Workshop(folder, dataset, task, recipe, lambda _: None, begun).do(piece)
     (folder / "recipe.yaml").write_text(to_yaml(Recipe(**done["recipe"])))
@@ -181,6 +185,27 @@ def test_language_models_go_on_with_the_same_tokens(base, tmp_path):
         origins(options.from_, *subject(options.data, options, options.recipe()))
 
 
+def padded(base, folder):
+    """Its model with two rows that no token has, as Transformers pads vocabularies."""
+    shutil.copytree(base, folder)
+    config = json.loads((folder / "config.json").read_text())
+    rows = config["spec"]["vocab_size"]
+    config["spec"]["vocab_size"] += 2
+    (folder / "config.json").write_text(json.dumps(config))
+    weights = load_file(folder / "model.safetensors")
+    wider = {name: torch.cat((one, one[:2])) if len(one) == rows else one for name, one in weights.items()}
+    save_file(wider, folder / "model.safetensors")
+    return folder
+
+
+def test_rows_that_no_token_has_stay_as_they_do_in_fine_tuning(base, tmp_path):
+    (tmp_path / "texts.txt").write_text("\n".join(phrases(900, seed=2)))
+    place = padded(base, tmp_path / "padded")
+    options = {"data": str(tmp_path / "texts.txt"), "task": "masked-model", "from_": (str(place),), "steps": 6}
+    options |= {"tokenizer": str(base / "tokenizer.json"), "context": 48}
+    assert repeated("encoder/nano@padded", Options(**options), tmp_path)
+
+
 def test_pictures_begin_with_an_artifact_too(tmp_path):
     triarch.train("digits", model="resnet/nano", steps=2, threads=1, out=tmp_path / "base")
     assert repeated("resnet/nano@base", Options(data="digits", from_=(str(tmp_path / "base"),), steps=6), tmp_path)
@@ -202,6 +227,51 @@ def test_the_artifact_serves_every_verb(labelled, tmp_path):
     assert triarch.evaluate(tmp_path / "out").score == choice.verdict.score
     assert triarch.predict(tmp_path / "out", ["ant ant ant bee"]).predictions[0].label == "1"
     assert triarch.finetune(tmp_path / "out", labelled, steps=2, threads=1, target="label", out=tmp_path / "on").steps
+
+
+def grouped(folder):
+    """Items of two classes, and a group for each two of them."""
+    rows = [f"{text},{number % 2},{number // 2}" for number, text in enumerate(dict.fromkeys(phrases(900, seed=3)))]
+    (folder / "grouped.csv").write_text("\n".join(["text,label,group", *rows]))
+    return folder / "grouped.csv"
+
+
+def trained(data, folder, **given):
+    triarch.train(data, model="textcnn/nano", steps=1, threads=1, target="label", input="text", out=folder, **given)
+    return folder
+
+
+def raced(data, *places, **given):
+    """The data as it races, and what begins with artifacts."""
+    options = Options(data=str(data), target="label", input=("text",), **given)
+    dataset, task = subject(str(data), options, options.recipe())
+    begun = origins(list(map(str, places)), dataset, task)
+    return unmoved(dataset, begun), begun
+
+
+def test_nobody_is_compared_by_what_an_artifact_learned_from(base, tmp_path):
+    data = grouped(tmp_path)
+    known = trained(data, tmp_path / "known")
+    dataset, begun = raced(data, known, base)
+    learned = dataset.rows("train")
+    for one in (dataset, *(arm.dataset for arm in begun)):
+        assert not np.intersect1d(one.folded(1).rows("select"), learned).size
+    assert [arm.kept_apart for arm in begun] == [True, False]
+    assert np.intersect1d(raced(data, base)[0].folded(1).rows("select"), learned).size  # else they are parted anew
+
+
+def test_an_artifact_that_knows_select_is_refused(tmp_path):
+    data = grouped(tmp_path)
+    with pytest.raises(InputError, match=r"has learned from items of .*select"):
+        raced(data, trained(data, tmp_path / "winner", set={"fold": 1}))
+
+
+def test_the_same_data_parted_otherwise_is_not_kept_apart(tmp_path):
+    data = grouped(tmp_path)
+    known = trained(data, tmp_path / "known")
+    ((arm,), (other,)) = (raced(data, known, **given)[1] for given in ({}, {"group": "group"}))
+    assert arm.kept_apart
+    assert not other.kept_apart
 
 
 def test_a_folder_of_transformers_is_taken_as_an_artifact_is(labelled, tmp_path):
@@ -228,6 +298,18 @@ def test_names_are_their_own(base, labelled, tmp_path):
     named = [arm.name for arm in origins([str(base), *map(str, copies)], dataset, task)]
     assert named == ["encoder/nano@base", "encoder/nano@base-2", "encoder/nano@inputs-2"]
     assert Arms(dataset)[inputs_first("gru/nano")].model == "gru/nano"
+
+
+def test_what_one_leaves_is_removed_alone_however_folders_are_called(tmp_path):
+    (tmp_path / "trials").mkdir()
+    names = [keys.checkpoint(f"gru/nano@{name}", 0.01, 1) for name in ("a", "ab", "a*", "a[b]")]
+    for name in names:
+        (tmp_path / name).touch()
+    race = Race.__new__(Race)
+    race.run = tmp_path
+    for name in ("a*", "a[b]"):
+        race._drop(f"gru/nano@{name}", 0.01)
+    assert [name for name in names if (tmp_path / name).exists()] == names[:2]
 
 
 @pytest.mark.parametrize(

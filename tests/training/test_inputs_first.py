@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import triarch
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
 from triarch.data.stream import Stream
@@ -59,6 +60,16 @@ def test_no_token_is_lost_or_seen_that_is_sought(texts):
     real = slice(None) if plain.mask is None else plain.mask
     assert torch.equal(asked.target[real], plain.input[real])
     assert torch.equal(asked.input[:, 1:], plain.input[:, :-1])
+
+
+def test_a_training_that_adapts_what_was_learned_goes_on(tmp_path):
+    random = np.random.default_rng(0)
+    data = [" ".join(random.choice(["ant", "bee", "cat"], 5)) for _ in range(300)], np.arange(300) % 2
+    entries = {"inputs_first": 2, "adapt.method": "lora"}
+    triarch.train(data, model="encoder/nano", steps=2, threads=1, set=entries, out=tmp_path / "a")
+    weights = (tmp_path / "a" / "model.safetensors").read_bytes()
+    triarch.train(data, resume=tmp_path / "a")  # from its last checkpoint
+    assert (tmp_path / "a" / "model.safetensors").read_bytes() == weights
 
 
 def test_unable(texts):

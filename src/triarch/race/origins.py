@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -22,6 +22,8 @@ from triarch.ship.artifact import Artifact
 from triarch.ship.open import load
 from triarch.tasks.task import Task
 from triarch.training.adapt import take_over
+from triarch.training.recipe import make, read
+from triarch.training.start import taken_by
 
 LEAVE = "leave it out of --from"
 
@@ -46,9 +48,16 @@ def origins(places: Sequence[str], dataset: Dataset, task: Task, report: Report 
         with torch.device("meta"):
             take_over(build(config.architecture, config.size, task, taken.spec, settings), weights, f"--from {place}")
         name = _called(f"{config.model}{MARK}{Path(place).resolve().name}", [arm.name for arm in arms])
-        apart, spent = config.spec.fingerprint == dataset.spec.fingerprint, _spent(Path(place))
+        apart, spent = _kept_apart(place, config.spec, dataset), _spent(Path(place))
         arms.append(Arm(name, config.model, taken, place, settings, weights, _digest(artifact), apart, spent))
-    return arms
+    return [replace(arm, dataset=unmoved(arm.dataset, arms)) for arm in arms]
+
+
+def unmoved(dataset: Dataset, begun: Iterable[Arm]) -> Dataset:
+    """With train and select always as they were dealt first, where a candidate has learned from that train: were they
+    parted anew, it would be compared with the others by what it knows.
+    """
+    return replace(dataset, folds=(), movable=None) if any(arm.kept_apart for arm in begun) else dataset
 
 
 def _prepared(place: str, artifact: Artifact, dataset: Dataset, report: Report) -> Dataset:
@@ -78,7 +87,7 @@ def _prepared(place: str, artifact: Artifact, dataset: Dataset, report: Report) 
             f"{at}: it sees, or tells, other steps of a series than are asked for here",
             f"its own: --lookback {known.lookback} --horizon {known.horizon}" if known else LEAVE,
         )
-    return prepare(dataset.source, preprocessor=fitted, report=report, learned=True)
+    return taken_by(theirs, prepare(dataset.source, preprocessor=fitted, report=report, learned=True))
 
 
 def _of_tokens(place: str, artifact: Artifact, dataset: Dataset) -> Dataset:
@@ -94,8 +103,7 @@ def _of_tokens(place: str, artifact: Artifact, dataset: Dataset) -> Dataset:
             f"--from {place}: it sees {theirs.settings.shape[0]} tokens, or messages in another way, than is asked for",
             f"--context {theirs.settings.shape[0]}, or {LEAVE}",
         )
-    target = replace(dataset.spec.target, logits=artifact.config.spec.target.logits)
-    return replace(dataset, spec=replace(dataset.spec, target=target))
+    return taken_by(artifact.config.spec, dataset)
 
 
 def _check_image(at: str, theirs: tuple[int, ...], ours: tuple[int, ...]) -> None:
@@ -132,6 +140,20 @@ def _digest(artifact: Artifact) -> str:
     told = [asdict(artifact.config), artifact.preprocessor.to_json(), tokenizer.to_str() if tokenizer else ""]
     found.update(json.dumps(told, sort_keys=True, default=str).encode())
     return found.hexdigest()
+
+
+def _kept_apart(place: str, theirs: Spec, dataset: Dataset) -> bool:
+    """Whether an artifact was trained on the train of this very data.
+
+    Raises:
+        InputError: it was, but with train and select parted anew, as winners of races are.
+    """
+    if (theirs.fingerprint, theirs.split) != (dataset.spec.fingerprint, dataset.spec.split):
+        return False
+    path = Path(place) / "run" / "recipe.yaml"
+    if (dataset.folds or dataset.movable) and path.is_file() and make(read(path)).fold:
+        raise InputError(f"--from {place}: it has learned from items of {dataset.spec.name}'s select", LEAVE)
+    return True
 
 
 def _spent(place: Path) -> float | None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
+from glob import escape
 from math import inf
 from pathlib import Path
 from types import TracebackType
@@ -377,7 +378,7 @@ class Race:
 
     def _drop(self, model: str, rate: float) -> None:
         """Remove the checkpoints of a trial."""
-        for path in self.run.glob(checkpoint(model, rate, "*")):
+        for path in self.run.glob(checkpoint(escape(model), rate, "*")):
             path.unlink()
 
     def _heard(self) -> float:

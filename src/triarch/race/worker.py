@@ -26,7 +26,7 @@ from triarch.data.panel import to_long
 from triarch.data.tables import read_frame
 from triarch.race.arms import Arm
 from triarch.race.options import Options
-from triarch.race.origins import origins
+from triarch.race.origins import origins, unmoved
 from triarch.race.subject import subject
 from triarch.race.work import Piece, Workshop
 from triarch.tasks.task import Task
@@ -105,7 +105,7 @@ def _workshop(given: Mapping[str, Any], base: Recipe, watch: _Watch) -> Workshop
     begun = origins(options.from_, dataset, task)
     if _told(dataset, task, begun) != given["same"]:
         raise InputError(f"{dataset.spec.name} is not the data that this race began with", "bring that data back")
-    return Workshop(run, dataset, task, base, watch, begun)
+    return Workshop(run, unmoved(dataset, begun), task, base, watch, begun)
 
 
 def _told(dataset: Dataset, task: Task, begun: Iterable[Arm]) -> dict[str, Any]:

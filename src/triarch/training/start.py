@@ -13,6 +13,7 @@ from torch import Tensor
 from triarch.core.errors import InputError
 from triarch.core.machine import computing
 from triarch.core.progress import Report, silent
+from triarch.core.spec import Spec
 from triarch.data.asked import Continued, Modelled
 from triarch.data.augment.augmenter import Augmenter, Strengths, usual
 from triarch.data.dataset import Dataset
@@ -61,6 +62,17 @@ def open_data(
     )  # fmt: skip
 
 
+def taken_by(begun: Spec, dataset: Dataset) -> Dataset:
+    """The data as a model that was trained as `begun` says takes it: the rows of its vocabulary that no token has stay,
+    as ones that stand for no text, and tokens are scored as there.
+    """
+    tokens, rows = dataset.spec.vocab_size, max(dataset.spec.vocab_size, begun.vocab_size)
+    target = dataset.spec.target
+    if target.kind == begun.target.kind == "token":
+        target = replace(target, special=(*target.special, *range(tokens, rows)), logits=begun.target.logits)
+    return replace(dataset, spec=replace(dataset.spec, vocab_size=rows, target=target))
+
+
 def batched(recipe: Recipe, dataset: Dataset) -> Recipe:
     """The recipe, with smaller batches where it leaves their size open and an item is a block of text."""
     if "batch_size" in recipe.model_fields_set or dataset.source.corpus is None:
@@ -105,7 +117,7 @@ def start(recipe: Recipe, dataset: Dataset, task: Task, weights: Mapping[str, Te
     """A trainer for a resolved recipe. Weights are drawn from torch's generator, which is seeded by the caller.
 
     Args:
-        weights: of the model that it begins from.
+        weights: of the model that it begins from; None: drawn, or to be loaded from a checkpoint.
 
     Raises:
         InputError: they are of another model.
@@ -113,7 +125,7 @@ def start(recipe: Recipe, dataset: Dataset, task: Task, weights: Mapping[str, Te
     architecture, _, size = recipe.model.partition("/")
     model = build(architecture, size, task, dataset.spec, recipe.settings)
     fresh = [] if weights is None else take_over(model, weights, recipe.begin or "the model")
-    if weights is not None:
+    if weights is not None or recipe.inputs_first is not None:
         adapt(model, recipe.adapt)
     strengths = Strengths(**recipe.augment.model_dump(exclude_none=True))
     augment = Augmenter(strengths, dataset)

@@ -65,7 +65,8 @@ def choose(
             others, which begin with random weights; what their pretraining cost is not counted.
         pretrain: of texts, race each finalist a second time that first learns the inputs without their labels, in half
             of its time.
-        task: what to learn, where it should not be inferred: classify, forecast, language-model or masked-model.
+        task: what to learn, where it should not be inferred: classify, forecast, translate, language-model or
+            masked-model.
         metric: what decides, one of the task's: accuracy, balanced-accuracy, loss; MASE, sMAPE, CRPS;
             bits-per-byte.
         margin: a difference of the metric that does not matter to you: a smaller one is a tie; 0 if not given.
@@ -102,7 +103,7 @@ def choose(
     from triarch.race.choose import run
     from triarch.race.limits import quick_enough, quick_look, refuse_hopeless, within
     from triarch.race.options import Options
-    from triarch.race.origins import origins
+    from triarch.race.origins import origins, unmoved
     from triarch.race.pairs import usual
     from triarch.race.race import Race
     from triarch.race.selection import selected
@@ -148,6 +149,7 @@ def choose(
             usual(learned),
         )  # fmt: skip
         begun = origins(options.from_, dataset, learned, reporter.update)
+        dataset = unmoved(dataset, begun)
         if options.pretrain:
             refuse_unable(dataset, models)
         if resume is None:

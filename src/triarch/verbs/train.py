@@ -76,7 +76,6 @@ def train(
     from triarch.ship.open import load
     from triarch.training.adapt import adapter, merge, trained_params
     from triarch.training.evaluate import evaluate
-    from triarch.training.inputs_first import learn_inputs
     from triarch.training.recipe import to_yaml
     from triarch.training.session import CHECKPOINT, Session
     from triarch.training.start import finished, resolve, start, useful_threads
@@ -101,7 +100,7 @@ def train(
     with computing(asked.threads, asked.seed, flush_denormals=True):
         weights = None if base is None else base.weights()
         if asked.inputs_first is not None and not (resume and (resume / "run" / CHECKPOINT).exists()):
-            weights = learn_inputs(asked, dataset, asked.inputs_first).weights
+            weights = _inputs_first(asked, dataset)
         trainer = start(asked, dataset, learned, weights)
         corpus = dataset.source.corpus
         trainer.notes = [*filter(None, [longer]), *trainer.notes, *(corpus.told if corpus else ())]
@@ -132,12 +131,10 @@ def train(
 
 def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
     """The dataset, as `base` takes it where there is one, and what is learned of it."""
-    from dataclasses import replace
-
     from triarch.core.errors import InputError
     from triarch.data.dataset import prepare
     from triarch.tasks import registry as tasks
-    from triarch.training.start import open_data
+    from triarch.training.start import open_data, taken_by
 
     fitted = None if base is None else base.preprocessor
     if base is not None and asked.tokenizer is not None:
@@ -154,11 +151,7 @@ def _read(place: Any, asked: Any, base: Any, report: Any) -> tuple[Any, Any]:
             f"{source.name} holds {source.modality}, {asked.begin} was trained on {base.config.spec.modality}"
         )
     dataset = prepare(source, asked.tokenizer, fitted, report, learned=True)
-    if base is not None and base.config.spec.vocab_size > dataset.spec.vocab_size:  # rows that are no token's stay
-        dataset = replace(dataset, spec=replace(dataset.spec, vocab_size=base.config.spec.vocab_size))
-    if base is not None and dataset.spec.target.kind == base.config.spec.target.kind == "token":
-        sought = replace(dataset.spec.target, logits=base.config.spec.target.logits)
-        dataset = replace(dataset, spec=replace(dataset.spec, target=sought))
+    dataset = dataset if base is None else taken_by(base.config.spec, dataset)
     return dataset, tasks.find(asked.task, dataset.spec) if asked.task else tasks.infer(dataset.spec)
 
 
@@ -170,6 +163,20 @@ def _longer(asked: Any, base: Any) -> tuple[Any, str]:
     if asked.context is None or spec.modality != "text":
         return asked, ""
     return lengthen(asked, spec.max_len, base.config.settings)
+
+
+def _inputs_first(asked: Any, dataset: Any) -> Any:
+    """The weights of the model once it has learned the inputs, in the steps that the recipe gives to that."""
+    from triarch.core.progress import progress
+    from triarch.training.inputs_first import learn_inputs
+
+    with progress(f"inputs first of {asked.model}") as reporter:
+
+        def after_step(trainer: Any) -> bool:
+            reporter.update(trainer.step / asked.inputs_first, f"step {trainer.step:,}, loss {trainer.loss:.3f}")
+            return False
+
+        return learn_inputs(asked, dataset, asked.inputs_first, after_step=after_step).weights
 
 
 def _outcome(trainer: Any, asked: Any, result: Any, folder: Path, changed: int | None) -> Training:
