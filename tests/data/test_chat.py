@@ -89,6 +89,10 @@ def test_nobody_writes_the_marks_of_the_template():
         ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "cannot write this"),
         ("{{ raise_exception('roles must alternate') }}", "roles must alternate"),
         ("{{ strftime_now('%d') }}", "cannot write this"),
+        ("{{ 'a' * 3000000000 }}", "too large"),
+        ("{{ [messages] * 3000000000 }}", "too large"),
+        ("{{ 9 ** 9 ** 9 }}", "too large"),
+        ("a" * 2_000_000, "at most"),
     ],
 )
 def test_templates_that_are_refused(jinja, said):

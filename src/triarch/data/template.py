@@ -5,7 +5,7 @@ It is run in Jinja's sandbox, which reaches nothing of Python, and without a clo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
@@ -15,6 +15,7 @@ from jinja2 import TemplateError
 from jinja2.ext import Extension
 from jinja2.nodes import Node
 from jinja2.parser import Parser
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
@@ -24,6 +25,8 @@ from triarch.data.tokens import end_of, special
 Message = Mapping[str, str]
 Dialogue = Sequence[Message]
 SYSTEM, USER, ASSISTANT = ROLES = ("system", "user", "assistant")
+
+MOST_CHARACTERS = 1 << 20
 
 PLAIN = (
     "{{ bos_token }}{% for message in messages %}{{ '### ' + message['role'] + '\\n' }}"
@@ -71,9 +74,23 @@ class Template:
 
     @cached_property
     def _compiled(self) -> Compiled:
-        return ImmutableSandboxedEnvironment(
+        if len(self.jinja) > MOST_CHARACTERS:
+            raise TemplateError(f"it has {len(self.jinja):,} characters; {MOST_CHARACTERS:,} are read at most")
+        return _Sandbox(
             trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, "jinja2.ext.loopcontrols"]
         ).from_string(self.jinja)
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's, where a product does not make a text or a list longer than any template needs."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        sides = [len(side) if isinstance(side, Sized) else abs(side) for side in (left, right)]
+        if operator == "**" or sides[0] * sides[1] > MOST_CHARACTERS:
+            raise TemplateError(f"it asks for {operator} of what is too large")
+        return super().call_binop(context, operator, left, right)
 
 
 class _Generation(Extension):

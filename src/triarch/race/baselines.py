@@ -288,8 +288,9 @@ def run(
     try:
         while waiting:
             running = process.poll() is None
-            while waiting and result_path(folder, waiting[0]).exists():
-                yield read(folder, waiting.pop(0))
+            for name in [name for name in waiting if result_path(folder, name).exists()]:
+                waiting.remove(name)
+                yield read(folder, name)
             if not running or stop.asked or time.perf_counter() > end:
                 break
             time.sleep(POLL)
@@ -302,6 +303,12 @@ def run(
 def result_path(folder: Path, name: str) -> Path:
     """Where the predictions of a method lie."""
     return folder / f"{name.replace(' ', '-')}.npz"
+
+
+def fault(folder: Path, name: str) -> str | None:
+    """Why a method could not be fitted, in its own words; None: nothing is known of that."""
+    path = result_path(folder, name).with_suffix(".fault")
+    return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 def read(folder: Path, name: str) -> Fitted:
@@ -335,9 +342,14 @@ def main(folder: Path) -> None:
     frame = Frame(**asked["frame"] | {"lags": tuple(asked["frame"]["lags"])}) if asked["frame"] else None
     for name in asked["names"]:
         begin = time.perf_counter()
-        models = [find(name, frame, asked["channels"]).make().fit(*train) for train in trains]
-        made = np.concatenate([_answers(model, table, asked["classes"]) for model, table in zip(models, select)])
-        last = _answers(models[0], confirm, asked["classes"])
+        try:
+            models = [find(name, frame, asked["channels"]).make().fit(*train) for train in trains]
+            made = np.concatenate([_answers(model, table, asked["classes"]) for model, table in zip(models, select)])
+            last = _answers(models[0], confirm, asked["classes"])
+        except Exception as error:  # other people's methods, on any data; those after it are to be fitted
+            told = " ".join(str(error).split())[:200] or type(error).__name__
+            write_text(result_path(folder, name).with_suffix(".fault"), told)
+            continue
         buffer = io.BytesIO()
         np.savez(buffer, seconds=time.perf_counter() - begin, select=made, confirm=last)
         write_bytes(result_path(folder, name), buffer.getvalue())

@@ -173,7 +173,9 @@ def _baselines(race: Race) -> tuple[list[BaselineScore], dict[str, baselines.Fit
     for name in names:
         record = race.ledger.get(f"baseline/{name}")
         if record is None:
-            scores.append(BaselineScore(name, None, 0.0, "not ready in its time"))
+            why = baselines.fault(folder, name)
+            told = "not ready in its time" if why is None else f"cannot be fitted: {why}"
+            scores.append(BaselineScore(name, None, 0.0, told))
         else:
             scores.append(BaselineScore(name, record.result["score"], record.result["seconds"]))
             done[name] = baselines.read(folder, name)

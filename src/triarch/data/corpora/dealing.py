@@ -144,7 +144,7 @@ def in_order(
 
     Args:
         keys: hashes (D).
-        weights: bytes (D).
+        weights: bytes (D), or what else is to be shared.
     """
     order, share = np.argsort(keys, kind="stable"), share_of(weights)
     ends = np.cumsum(weights[order]) / max(1.0, float(weights.sum()))
