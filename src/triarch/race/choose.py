@@ -26,6 +26,7 @@ from triarch.race.candidates import Entry, mark_front
 from triarch.race.charts import Curve
 from triarch.race.costs import SHORTEST_MEASURED, keeping, measure_untrained, standings
 from triarch.race.datacard import DataCard, DataCounts, count, samples, shown
+from triarch.race.halving import Finalist
 from triarch.race.keys import trial_key
 from triarch.race.limits import quick_enough, quick_look
 from triarch.race.options import Options
@@ -63,17 +64,7 @@ def run(
     race.reporter.say(_summary(scores))
     if race.ledger.get("plan") is None:
         race.crew.ready()
-    planned = race.heats(allowed, race.left - max(PROBING, MEASURING * race.budget.seconds))
-    finalists = race.halve(planned)
-    for finalist in finalists:
-        race.reporter.say(f"{finalist.family}: {finalist.model} goes to the final, learning rate {finalist.lr:.2g}")
-    if not finalists:
-        raise InputError("every network diverged", f"check the data for extreme values; see {race.ledger.path}")
-    first = {finalist.model for finalist in finalists}
-    raced = [entry for heat in planned for entry in allowed if entry.model in heat.models]
-    if race.budget.max_latency is None or race.budget.seconds >= SHORTEST_MEASURED:
-        measure_untrained(race, sorted(raced, key=lambda entry: (entry.model not in first, entry.counted.macs or 0)))
-    finalists = keeping(race, planned, finalists, raced)
+    planned, finalists, raced = _finalists(race, allowed)
     if options.pretrain:
         others, added = twins(race, finalists, raced)
         finalists, raced, entries = [*finalists, *others], [*raced, *added], [*entries, *added]
@@ -123,14 +114,28 @@ def run(
         reasons=[*gained, *why.reasons],
         robustness=why.robustness,
     )
-    card = _card(race)
-    mistakes = _mistakes(race.dataset, winner)
-    ahead = outlooks(race.dataset, winner.confirm)
-    page = report(choice, _curves(finals, entries), mistakes, card, ahead)
+    mistakes, ahead = _mistakes(race.dataset, winner), outlooks(race.dataset, winner.confirm)
+    page = report(choice, _curves(finals, entries), mistakes, _card(race), ahead)
     write_text(race.run / "report.html", page)
     choice.spent["seconds"] = round(race.elapsed, 1)
     write_json(race.run / "choice.json", as_json(choice))
     return choice
+
+
+def _finalists(race: Race, allowed: list[Entry]) -> tuple[list[Heat], list[Finalist], list[Entry]]:
+    """The heats as they were planned, who goes to the finals, and all that raced."""
+    planned = race.heats(allowed, race.left - max(PROBING, MEASURING * race.budget.seconds))
+    finalists = race.halve(planned)
+    for finalist in finalists:
+        race.reporter.say(f"{finalist.family}: {finalist.model} goes to the final, learning rate {finalist.lr:.2g}")
+    if not finalists:
+        raise InputError("every network diverged", f"check the data for extreme values; see {race.ledger.path}")
+    first = {finalist.model for finalist in finalists}
+    raced = [entry for heat in planned for entry in allowed if entry.model in heat.models]
+    if race.budget.max_latency is None or race.budget.seconds >= SHORTEST_MEASURED:
+        measure_untrained(race, sorted(raced, key=lambda entry: (entry.model not in first, entry.counted.macs or 0)))
+    finalists = keeping(race, planned, finalists, raced)
+    return planned, finalists, raced
 
 
 def _check_origins(race: Race) -> None:
