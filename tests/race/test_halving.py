@@ -122,3 +122,14 @@ def test_rates_of_which_one_has_learned_are_chosen():
     halving = Halving(made, ACCURACY, on_folds=False, chance=0.5)
     halving.cut(0, {trial: result(score, half=0.03) for trial, score in zip(halving.alive, (0.5, 0.51, 0.6))})
     assert halving.finalist.lr == 0.3
+
+
+def test_where_answers_are_written_the_loss_decides():
+    """What has learned nothing writes long nonsense, of which some letters are right."""
+    seen = [result(0.16, loss=9.0), result(0.03, loss=7.1), result(0.005, loss=6.4)]
+    ranks = {}
+    for by_loss in (False, True):
+        halving = Halving(heat(MODELS[:1], 0), Metric("chrF", "max"), on_folds=False, by_loss=by_loss)
+        halving.cut(0, dict(zip(halving.alive, seen)))
+        ranks[by_loss] = halving.finalist.lr
+    assert ranks == {False: 0.1, True: 0.3}

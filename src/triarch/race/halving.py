@@ -37,10 +37,14 @@ class Halving:
         on_folds: each rung is a training of its own on another fold, and all of them count; else a rung goes on with
             the training of the one before, and the last counts.
         chance: the score of who has learned nothing; None: that is not known.
+        by_loss: trials are ranked by their loss on select: where answers are written, the long nonsense of untrained
+            networks scores above the few words that learning begins with.
     """
 
-    def __init__(self, heat: Heat, metric: Metric, on_folds: bool, chance: float | None = None) -> None:
-        self.heat, self.metric, self.on_folds, self.chance = heat, metric, on_folds, chance
+    def __init__(
+        self, heat: Heat, metric: Metric, on_folds: bool, chance: float | None = None, by_loss: bool = False
+    ) -> None:
+        self.heat, self.metric, self.on_folds, self.chance, self.by_loss = heat, metric, on_folds, chance, by_loss
         self.alive = self._all(heat.models)
         self.screened = {model: max(heat.rates[model]) for model in heat.models} if heat.kept else {}
         if self.screened:
@@ -129,8 +133,9 @@ class Halving:
         return bool(reached) and max(reached) <= self.metric.gain(self.chance)
 
     def _rank(self, results: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-        """Higher is better: the mean score, then the loss; a trial that diverged is last."""
+        """Higher is better: the mean score, then the loss, or the loss first; a trial that diverged is last."""
         if any(result["score"] is None for result in results):
             return (-np.inf, -np.inf)
-        score = float(np.mean([result["score"] for result in results]))
-        return (self.metric.gain(score), -float(np.mean([result["loss"] for result in results])))
+        score = self.metric.gain(float(np.mean([result["score"] for result in results])))
+        loss = -float(np.mean([result["loss"] for result in results]))
+        return (loss, score) if self.by_loss else (score, loss)

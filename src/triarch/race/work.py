@@ -31,7 +31,7 @@ from triarch.training.start import finished, resolve
 PROBE_ITEMS = 256
 RUNG_ITEMS, SCREENING_ITEMS = 2_000, 500
 WRITING = 8  # so many times fewer, where their answers have to be written
-EVALUATING, FEWEST_ITEMS = 0.3, 30  # at a rung, of its time at most, unless fewer items would be left
+RUNG_SHARE, FEWEST_AT_RUNG = 0.3, 30  # evaluation at a rung, of its time at most, unless fewer items would be left
 TRIAL_AVERAGE = 0.99
 CURVE_POINTS = 12
 CURVE_SHARE = 0.1
@@ -109,8 +109,8 @@ class Workshop:
         evaluation = limit = None
         if piece.seconds is not None:
             evaluation = evaluation_seconds(trial, rows)
-            if not piece.final and evaluation > EVALUATING * piece.seconds:
-                left = min(len(rows), max(FEWEST_ITEMS, int(len(rows) * EVALUATING * piece.seconds / evaluation)))
+            if not piece.final and evaluation > RUNG_SHARE * piece.seconds:
+                left = min(len(rows), max(FEWEST_AT_RUNG, int(len(rows) * RUNG_SHARE * piece.seconds / evaluation)))
                 evaluation *= left / len(rows)
                 rows = rows_of(self.dataset, "select", left, piece.fold)
             spent = time.perf_counter() - begin
