@@ -35,7 +35,7 @@ from triarch.race.plan import BASELINES, MEASURING, PROBING, Finals, Heat
 from triarch.race.race import Race
 from triarch.race.reasons import reasons
 from triarch.race.report import MISTAKES, Mistake, report
-from triarch.race.twins import NAME, gains, pairs, twins
+from triarch.race.twins import NAME, gains, twinned, twins
 from triarch.race.verdict import Opened, baseline_values, judge, ranking
 from triarch.ship.deliver import Measured, deliver
 from triarch.tasks.translate import EXACT
@@ -68,7 +68,7 @@ def run(
     if options.pretrain:
         others, added = twins(race, finalists, raced)
         finalists, raced, entries = [*finalists, *others], [*raced, *added], [*entries, *added]
-    plan = race.plan_finals(finalists, opened=2 + 2 * len(pairs(one.model for one in finalists)))
+    plan = race.plan_finals(finalists, opened=2 + 2 * len(twinned(one.model for one in finalists)))
     finals = race.finals(finalists, plan)
     standing = standings(race, finals, ranking(race.task.primary, finals), plan, raced)
     verdict, winner = judge(race, finals, standing, plan, scores, fitted, options.code(), options.margin)
@@ -106,7 +106,7 @@ def run(
             *options.notes(),
             *_exact(race, winner, verdict, fitted),
             *_unknown(race),
-            *([f"there was no time to measure: {NAME}"] if pairs(finals) and not gained else []),
+            *([f"there was no time to measure: {NAME}"] if twinned(finals) and not gained else []),
             *_cuts(race, plan),
             *_busy(race),
             *why.notes,

@@ -179,8 +179,8 @@ class Race:
 
     def halve(self, planned: Sequence[Heat]) -> list[Finalist]:
         """Run the trials of every family down to one, rung by rung; a family whose trials all diverged has none."""
-        facts = bool(self.dataset.folds), self.chance, self.dataset.answers is not None
-        halvings = [Halving(heat, self.task.primary, *facts) for heat in planned]
+        on_folds, by_loss = bool(self.dataset.folds), self.dataset.answers is not None
+        halvings = [Halving(heat, self.task.primary, on_folds, self.chance, by_loss) for heat in planned]
         for number in range(max(len(heat.rungs) for heat in planned)):
             running = [halving for halving in halvings if number < len(halving.heat.rungs)]
             slots = {halving: halving.heat.slot(number, len(halving.alive)) for halving in running}

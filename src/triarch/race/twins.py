@@ -74,7 +74,7 @@ def twins(race: Race, finalists: Sequence[Finalist], entries: Sequence[Entry]) -
     return found, told
 
 
-def pairs(models: Iterable[str]) -> list[str]:
+def twinned(models: Iterable[str]) -> list[str]:
     """Those of `models` whose twins are among them."""
     names = list(models)
     return [model for model in names if inputs_first(model) in names]
@@ -82,7 +82,7 @@ def pairs(models: Iterable[str]) -> list[str]:
 
 def gains(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], plan: Finals) -> list[Reason]:
     """What learning the inputs first gave each model that did both, on items of confirm, which is open by now."""
-    done = [model for model in pairs(finals) if all(_done(finals[one]) for one in (model, inputs_first(model)))]
+    done = [model for model in twinned(finals) if all(_done(finals[one]) for one in (model, inputs_first(model)))]
     if not done:
         return []
 
