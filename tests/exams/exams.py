@@ -106,6 +106,27 @@ def overfits(architecture: Architecture, modality: Modality) -> None:
     assert Classify().metrics(head(features, example), example)["accuracy"].all()
 
 
+def bfloat16(architecture: Architecture, modality: Modality) -> None:
+    """A step whose products are in bfloat16 has about the gradient of one in float32, and weights stay float32."""
+    data = spec(modality)
+    backbone = make(architecture, data)
+    head = Classify().head(backbone.shape, data)
+    example = batch(data, 6)
+    found = []
+    for low in (False, True):
+        backbone.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            features, _ = backbone(example.input, example.mask)
+            loss = Classify().loss(head(features, example), example)
+        loss.backward()
+        gradients = [p.grad.flatten() for p in backbone.parameters() if p.grad is not None]
+        assert {one.dtype for one in gradients} == {torch.float32}
+        found.append((loss.detach(), torch.cat(gradients)))
+    (loss, gradient), (low_loss, low_gradient) = found
+    torch.testing.assert_close(low_loss, loss, rtol=0.05, atol=0.02)
+    assert torch.cosine_similarity(low_gradient, gradient, dim=0) > 0.95
+
+
 def padding(architecture: Architecture, modality: Modality, settings: Mapping[str, Any] | None = None) -> None:
     """Whatever stands in the padding, and however much of it there is, a row gives what it gives alone."""
     data = spec(modality)

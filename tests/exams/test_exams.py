@@ -45,6 +45,11 @@ def test_overfits(architecture, modality):
 
 
 @each_cell
+def test_bfloat16(architecture, modality):
+    exams.bfloat16(architecture, modality)
+
+
+@each_cell
 def test_company(architecture, modality):
     exams.company(architecture, modality)
 

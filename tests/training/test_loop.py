@@ -41,8 +41,15 @@ def test_same_seed_same_bits():
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"average": 0.9}, {"optimiser.name": "sgd"}, {"optimiser.name": "sgd", "optimiser.momentum": 0}],
-    ids=["adamw", "average", "sgd", "plain sgd"],
+    [
+        {},
+        {"average": 0.9},
+        {"optimiser.name": "sgd"},
+        {"optimiser.name": "sgd", "optimiser.momentum": 0},
+        {"optimiser.name": "muon", "model": "mingru/nano"},
+        {"precision": "bfloat16"},
+    ],
+    ids=["adamw", "average", "sgd", "plain sgd", "muon", "bfloat16"],
 )
 @pytest.mark.parametrize("stop", [1, 5])
 def test_a_checkpoint_goes_on_bit_for_bit(tmp_path, changes, stop):

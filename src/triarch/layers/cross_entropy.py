@@ -58,11 +58,17 @@ class _MeanNats(torch.autograd.Function):
         )
         steps, mean = max(STEPS, NUMBERS // len(table)), x.new_zeros(())
         buffer = x.new_empty(min(steps, len(x)), len(table))
+        low = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+        matrix = table.to(low)
         for start in range(0, len(x), steps):
             here = slice(start, start + steps)
             part, weight, place = x[here], share[here, None], right[here]
             made = buffer[: len(part)]
-            if bias is None:
+            if low is not x.dtype:
+                made.copy_(part.to(low) @ matrix.T)
+                if bias is not None:
+                    made += bias
+            elif bias is None:
                 torch.mm(part, table.T, out=made)
             else:
                 torch.addmm(bias, part, table.T, out=made)
@@ -70,10 +76,16 @@ class _MeanNats(torch.autograd.Function):
             mean -= (made.gather(1, place) * weight).sum()
             made.exp_().scatter_add_(1, place, made.new_full((), -1.0).expand_as(place))
             if of_x is not None:
-                torch.mm(made, table, out=of_x[here])
+                if low is not x.dtype:
+                    of_x[here] = made.to(low) @ matrix
+                else:
+                    torch.mm(made, table, out=of_x[here])
                 of_x[here] *= weight
             if of_table is not None:
-                torch.addmm(of_table, made.T, part * weight, out=of_table)
+                if low is not x.dtype:
+                    of_table += made.to(low).T @ (part * weight).to(low)
+                else:
+                    torch.addmm(of_table, made.T, part * weight, out=of_table)
             if of_bias is not None:
                 torch.addmv(of_bias, made.T, weight[:, 0], out=of_bias)
         ctx.save_for_backward(of_x, of_table, of_bias)

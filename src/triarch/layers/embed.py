@@ -58,6 +58,8 @@ class Embed(nn.Module):
         if self.modality == "image":
             x = rows(x) if self.image == "rows" else patches(x, self.stride)
         embedded: Tensor = self.project(x)
+        if isinstance(self.project, nn.Linear):  # what blocks add to stays float32 under autocast
+            embedded = embedded.to(self.project.weight.dtype)
         return embedded if self.scale == 1 else embedded * self.scale
 
 

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from triarch.layers.precision import in_float32
 from triarch.layers.scan import scan, step_by_step
 
 BLOCK = 1 << 17  # numbers: half a MiB, so that a block's dozen tensors stay within a few MiB of cache
 
 
+@in_float32
 def gated_scan(x: Tensor, before: Tensor | None = None) -> Tensor:
     """All states.
 

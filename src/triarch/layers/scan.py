@@ -16,7 +16,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from triarch.layers.precision import in_float32
 
+
+@in_float32
 def scan(a: Tensor, b: Tensor, before: Tensor | None = None) -> Tensor:
     """All states h of the recurrence.
 

@@ -20,6 +20,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from triarch.layers.precision import in_float32
+
 # exp is many times slower where its result underflows; log needs a positive number
 LOWEST, TINY = -80.0, 1e-30
 
@@ -40,6 +42,7 @@ def step(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor, stat
     return (state * c).sum(-1) + d[:, None] * x, state
 
 
+@in_float32
 def ssd(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """Many steps, (B T N H) → (B T N H), and the state after them.
 

@@ -16,7 +16,7 @@ from triarch.core.errors import InputError
 from triarch.core.types import Batch
 from triarch.model import Model
 from triarch.tasks.task import Task
-from triarch.training.adapt import paces
+from triarch.training.optimiser import make_optimiser
 from triarch.training.recipe import Recipe
 from triarch.training.schedule import factor, total_from
 
@@ -128,7 +128,8 @@ class Trainer:
             waits = self.step < group.get("begins", 0.0) * (self.total or 0)
             group["lr"] = 0.0 if waits else lr * group.get("scale", 1.0)
         batch = self.task.prepare(batch, self._random())
-        loss = self.task.loss(self.model(batch), batch)
+        with torch.autocast(batch.input.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+            loss = self.task.loss(self.model(batch), batch)
         self.optimiser.zero_grad()
         loss.backward()
         if self.recipe.clip is not None:
@@ -157,22 +158,6 @@ class Trainer:
             return False
         decay = total_from(self.recipe.schedule, self.step) - self.step
         return seconds - self.elapsed <= decay * self.elapsed / self.step
-
-
-def make_optimiser(model: Model, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW or SGD with Nesterov's momentum, both fused; only matrices and kernels decay."""
-    settings = recipe.optimiser
-    assert settings.lr is not None
-    groups = [
-        {"params": [p for p in parameters if (p.ndim >= 2) is decays], "weight_decay": decay, **pace}
-        for parameters, pace in paces(model, recipe.adapt)
-        for decays, decay in ((True, settings.weight_decay), (False, 0.0))
-    ]
-    groups = [group for group in groups if group["params"]]
-    if settings.name == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
-    nesterov = settings.momentum > 0
-    return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=nesterov, fused=True)
 
 
 def _ema(decay: float | None) -> Callable[[Tensors, Tensors, Tensor | int], None]:

@@ -20,10 +20,10 @@ class _Part(BaseModel):
 class Optimiser(_Part):
     """How weights move.
 
-    `lr` None is the architecture's own; `momentum` is SGD's; matrices decay, vectors (biases, norms) do not.
+    `lr` None is the architecture's own; `momentum` is SGD's and Muon's; matrices decay, vectors (biases, norms) do not.
     """
 
-    name: Literal["adamw", "sgd"] = "adamw"
+    name: Literal["adamw", "sgd", "muon"] = "adamw"
     lr: float | None = Field(None, gt=0, le=10)
     weight_decay: float = Field(0.01, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1)
@@ -100,7 +100,8 @@ class Recipe(_Part):
     another way to part train and select; `batch_tokens` bounds batches of pairs of texts by the steps of both, in
     place of `batch_size`, see `Buckets`; `fingerprint` is of the data that the training began with, and is checked when
     it goes on; `average` is the decay of an exponential average of the weights (0.999, say), which is then what is
-    kept; `clip` bounds the norm of the gradient; `checkpoint_seconds` is the least time between two checkpoints.
+    kept; `clip` bounds the norm of the gradient; with `precision` bfloat16 a step multiplies in that type (autocast),
+    weights, sums and scores stay float32; `checkpoint_seconds` is the least time between two checkpoints.
     """
 
     data: str | None = None
@@ -137,6 +138,7 @@ class Recipe(_Part):
     schedule: Schedule = Schedule()
     augment: Augment = Augment()
     clip: float | None = Field(1.0, gt=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
     average: float | None = Field(None, gt=0, lt=1)
     checkpoint_seconds: float = Field(10.0, ge=0)
 
