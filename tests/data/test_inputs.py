@@ -24,6 +24,12 @@ def test_a_picture_without_a_white_is_refused(tmp_path):
         read_for(GREY, 1.0, [str(tmp_path / "x.tif")])
 
 
+def test_a_text_ends_where_its_line_does(tmp_path):
+    (tmp_path / "x.txt").write_bytes("one\u2028still one\r\ntwo\x0cstill two\n\nthree\n".encode())
+    _, items = read_for(reference("text"), 1.0, [str(tmp_path / "x.txt"), "four"])
+    assert items == ["one\u2028still one", "two\x0cstill two", "three", "four"]
+
+
 def test_damaged_arrays_are_told(tmp_path):
     np.savez_compressed(tmp_path / "whole.npz", x=np.arange(6400) % 7)
     whole = (tmp_path / "whole.npz").read_bytes()

@@ -58,6 +58,8 @@ def test_one_generator_writes_by_predict_and_by_generate(place):
         triarch.generate(out, prompt="")
     with pytest.raises(InputError, match="--beams 0"):
         triarch.predict(out, words, beams=0)
+    with pytest.raises(InputError, match="--length-penalty"):
+        triarch.predict(out, words, length_penalty=2.0)
 
 
 def test_what_translates_nothing_has_no_beams(place):

@@ -44,7 +44,7 @@ def _read(spec: Spec, scale: float, one: str) -> Iterator[tuple[str, Any]]:
     path = Path(one)
     exists = _is_file(path)
     if spec.modality == "text":
-        texts = path.read_text(encoding="utf-8", errors="replace").splitlines() if exists else [one]
+        texts = path.read_text(encoding="utf-8", errors="replace").split("\n") if exists else [one]
         yield from ((text, text) for text in texts if text or not exists)
         return
     if not exists:

@@ -69,6 +69,8 @@ def _writing(
             f"--beams, --length-penalty and --max-tokens are for models that translate, not for {loaded.config.task}",
             "leave them out",
         )
+    if length_penalty is not None and beams in (None, 1):
+        raise InputError("--length-penalty weighs what beams have found, and there is one", "--beams 4, say")
     longest = loaded.model.target.max_len if max_tokens is None else max_tokens
     power = 1.0 if length_penalty is None else length_penalty
     return Settings(longest, temperature=0, beams=1 if beams is None else beams, length_penalty=power)
