@@ -36,10 +36,10 @@ from triarch.training.start import open_data
 
 DATA = Path(__file__).parent / "data" / "standard-library"
 ORDERS = (5, 6)
-CONTEXT, BATCH = 512, 4
+CONTEXT, BATCH = 1024, 2
 MODELS: dict[str, tuple[str, float, dict[str, Any]]] = {
-    "decoder": ("decoder/tiny", 2e-3, {"dim": 256, "depth": 4, "num_heads": 4, "hidden_dim": 688, "dropout": 0.0}),
-    "mingru": ("mingru/tiny", 3e-3, {"dim": 256, "depth": 6, "hidden_dim": 768, "dropout": 0.0}),
+    "decoder": ("decoder/tiny", 4e-3, {"dim": 256, "depth": 4, "num_heads": 4, "hidden_dim": 688, "dropout": 0.0}),
+    "mingru": ("mingru/tiny", 4e-3, {"dim": 256, "depth": 6, "hidden_dim": 768, "dropout": 0.0}),
     "tcn": ("tcn/tiny", 2e-3, {"dim": 256, "depth": 8, "dropout": 0.0}),
 }
 """Name → model, learning rate and settings, of 5.2 to 5.3 million parameters with 8,192 tokens."""
@@ -50,7 +50,8 @@ def entries(name: str) -> dict[str, Any]:
     _, rate, settings = MODELS[name]
     changed = {f"settings.{setting}": value for setting, value in settings.items()}
     return {
-        **changed, "optimiser.lr": rate, "optimiser.weight_decay": 0.1, "schedule.warmup": 100, "schedule.decay": 0.3,
+        **changed, "optimiser.name": "muon", "optimiser.momentum": 0.95, "optimiser.lr": rate,
+        "optimiser.weight_decay": 0.1, "schedule.warmup": 100, "schedule.decay": 0.3, "precision": "bfloat16",
         "batch_size": BATCH, "context": CONTEXT, "tokenizer": "bpe", "checkpoint_seconds": 60,
     }  # fmt: skip
 

@@ -41,6 +41,20 @@ def test_equals_torch(bias):
 
 
 @pytest.mark.parametrize("bias", [False, True])
+def test_autocast_multiplies_in_bfloat16(bias):
+    x, table, more, target = made(bias)
+    trained = [part for part in (x, table, more) if part is not None]
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = F.cross_entropy(F.linear(x, table, more), target, ignore_index=NOTHING)
+        found = mean_nats(x, table, more, target)
+    assert found.dtype == torch.float32
+    assert found.item() == pytest.approx(expected.item(), rel=0.01)
+    for one, other in zip(torch.autograd.grad(found, trained), torch.autograd.grad(expected, trained)):
+        assert one.dtype == torch.float32
+        assert (one - other).abs().max() <= 0.02 * other.abs().max()
+
+
+@pytest.mark.parametrize("bias", [False, True])
 def test_gradients(bias):
     x, table, more, target = made(bias, torch.float64)
     assert torch.autograd.gradcheck(lambda *parts: mean_nats(*parts, target), (x, table, more))

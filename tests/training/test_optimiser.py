@@ -1,15 +1,26 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from made.spelled import opened, pairs
+from triarch.data.corpora.corpus import from_documents
 from triarch.data.dataset import prepare
 from triarch.data.nominal import nominal_source
 from triarch.tasks.classify import Classify
+from triarch.tasks.language_model import LanguageModel
+from triarch.tasks.masked_model import MaskedModel
+from triarch.tasks.translate import Translate
 from triarch.training.optimiser import Muon
 from triarch.training.recipe import make
 from triarch.training.start import resolve, start
 
 TEXT = prepare(nominal_source("text"))
+PAIRS = prepare(opened(pairs(200)))
+DRAWN = np.random.default_rng(0)
+WORDS = prepare(
+    from_documents("words", [" ".join(DRAWN.choice(["ant", "bee", "cat"], 40)) for _ in range(60)], "bytes", 32)
+)
 
 
 def trainer(changes, model="encoder/nano", settings=None):
@@ -83,6 +94,34 @@ def test_muon_fine_tunes(method):
     held = [p.detach().clone() for p in made.model.parameters() if not p.requires_grad]
     made.run()
     assert all(torch.equal(p, was) for p, was in zip((p for p in made.model.parameters() if not p.requires_grad), held))
+
+
+@pytest.mark.parametrize(
+    ("task", "model"),
+    [
+        (LanguageModel, "decoder/nano"),
+        (LanguageModel, "mingru/nano"),
+        (LanguageModel, "lstm/nano"),
+        (LanguageModel, "tcn/nano"),
+        (MaskedModel, "encoder/nano"),
+        (Translate, "gru+gru/nano"),
+        (Translate, "encoder+decoder/nano"),
+        (Translate, "tcn+tcn/nano"),
+    ],
+)
+def test_language_is_learned_in_bfloat16(task, model):
+    dataset = PAIRS if task is Translate else WORDS
+    made = task(dataset.spec)
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        recipe = resolve(make({"model": model, "batch_size": 8, "precision": precision}), dataset)
+        torch.manual_seed(0)
+        trainer = start(recipe, dataset, made)
+        first = []
+        trainer.run(steps=8, after_step=lambda at, first=first: bool(first.append(at.loss)))
+        losses.append(first)
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
 
 
 def test_bfloat16_learns_about_the_same():

@@ -52,7 +52,7 @@ class Vocabulary(nn.Module):
             In training the mean of the sought ones, a single value; else of each (B T 2) the cross-entropy, 0 where
             nothing is sought, and 1 where the sought token has the greatest score.
         """
-        flat, wanted = self.project(x).flatten(0, 1), target.flatten()
+        flat, wanted = self.project(x).flatten(0, 1).to(self._table.dtype), target.flatten()
         if self.training and self.soft_cap is None:
             return mean_nats(flat, self._table, self.bias, wanted)
         nats, found = each_nats(self._scores, flat, wanted)
