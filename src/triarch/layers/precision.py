@@ -14,15 +14,18 @@ R = TypeVar("R")
 
 
 def in_float32(compute: Callable[P, R]) -> Callable[P, R]:
-    """`compute`, whose positional arguments are tensors or None, in float32 where autocast is on; else as it is."""
+    """`compute`, whose arguments are tensors or None, in float32 where autocast is on; else as it is."""
 
     @wraps(compute)
     def wide(*args: P.args, **kwargs: P.kwargs) -> R:
         device = next(part.device.type for part in args if isinstance(part, Tensor))
         if device == "meta" or not torch.is_autocast_enabled(device):
             return compute(*args, **kwargs)
-        whole = [part.float() if isinstance(part, Tensor) else part for part in args]
         with torch.autocast(device, enabled=False):
-            return compute(*whole, **kwargs)  # type: ignore[arg-type]
+            return compute(*map(_wide, args), **{name: _wide(part) for name, part in kwargs.items()})  # type: ignore[arg-type]
 
     return wide
+
+
+def _wide(part: object) -> object:
+    return part.float() if isinstance(part, Tensor) else part
