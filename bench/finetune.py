@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from triarch.models import registry
 
 RESULTS = Path(__file__).parent / "results" / "finetune.json"
 RATES = (0.5, 1.0, 2.0, 4.0)
+LORA_RATES = (2.0, 4.0, 8.0, 16.0)
 WAYS = ("scratch", "full", "lora", "gradual", "head")
 SETTINGS = ["settings.position=rotary"]
 PRETRAINING = ["optimiser.name=muon", "optimiser.momentum=0.95", "optimiser.lr=0.003"]
@@ -47,10 +48,10 @@ def deal(table: pd.DataFrame, labels: int, place: Path) -> list[str]:
     return [str(text) for text in others["text"]]
 
 
-def best(run: Callable[[float, Path], Any], out: Path) -> dict[str, Any]:
+def best(run: Callable[[float, Path], Any], out: Path, rates: Sequence[float]) -> dict[str, Any]:
     """The training whose rate select prefers, scored on test."""
     done = {}
-    for factor in RATES:
+    for factor in rates:
         folder = out / f"{factor:g}"
         if not (folder / "config.json").exists():
             done[factor] = run(factor, folder)
@@ -96,7 +97,8 @@ def main() -> None:
                     return triarch.train(place, model=asked.model, set=[*SETTINGS, f"optimiser.lr={lr}"], **shared)
                 return triarch.finetune(base, place, adapt=way, set=[f"optimiser.lr={lr}"], **shared)
 
-            found.setdefault(way, []).append(best(run, asked.out / way / str(seed)))
+            rates = LORA_RATES if way == "lora" else RATES
+            found.setdefault(way, []).append(best(run, asked.out / way / str(seed), rates))
             write_json(RESULTS, {"options": options, "runs": found})
             print(seed, way, found[way][-1], flush=True)
 

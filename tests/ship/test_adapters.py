@@ -1,8 +1,10 @@
 """Low ranks as `peft` writes and reads them: its names and shapes, its formula, and what triarch does not compute."""
 
 import json
+from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -105,6 +107,18 @@ def test_what_is_added_makes_of_the_base_what_was_tuned(case, place):
     assert difference(theirs, tuned) <= 1e-5
     assert difference(triarch.load(place / f"{case} adapters").logits(IDS), tuned) <= 1e-5
     assert difference(triarch.load(place / f"{case} adapters", base=place / case).logits(IDS), tuned) <= 1e-5
+
+
+def test_a_chat_template_goes_along(place, tmp_path):
+    asked = [" ".join(words) for words in product(WORDS[5:], repeat=3)]
+    chats = [[{"role": "user", "content": one}, {"role": "assistant", "content": WORDS[5]}] for one in asked]
+    frame = pd.DataFrame({"messages": chats})
+    triarch.finetune(place / "GPT-2", frame, set=HOW, out=tmp_path / "tuned", **QUICK)
+    told = triarch.export(tmp_path / "tuned", to="peft", out=tmp_path / "adapters")
+    assert "chat_template.jinja" in told.files
+    tuned, adapted = (triarch.load(tmp_path / name).preprocessor.settings.template for name in ("tuned", "adapters"))
+    assert adapted == tuned
+    assert triarch.load(place / "GPT-2").preprocessor.settings.template is None
 
 
 def test_of_another_task_the_backbone(place):

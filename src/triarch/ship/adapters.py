@@ -10,7 +10,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -20,10 +20,12 @@ from torch import Tensor
 
 from triarch.core.errors import InputError
 from triarch.core.files import whole_folder, write_bytes, write_json
+from triarch.data.template import plain
 from triarch.ship.artifact import Artifact
 from triarch.ship.layouts.fields import Fields
 from triarch.ship.layouts.layout import Layout, Pair
 from triarch.ship.shards import Shape, read_json
+from triarch.ship.templates import read_template, write_template
 from triarch.ship.transformers import configured, fitting, pairs_of
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -60,7 +62,7 @@ def base_of(folder: Path) -> Path:
 
 
 def apply(folder: Path, base: Artifact) -> Artifact:
-    """The base with what the adapters add merged in; `base` itself is changed.
+    """The base with what the adapters add merged in, and their chat template, if any; `base` itself is changed.
 
     Raises:
         InputError: they are of another kind than low ranks, or for another model.
@@ -83,7 +85,12 @@ def apply(folder: Path, base: Artifact) -> Artifact:
                 made = theirs[name] + (added.mT if pair.turned else added)
             theirs[name] = theirs[name] if made is None else made
         base.model.load_state_dict(pair.to_ours(theirs.__getitem__, ours), strict=False)
-    return base
+    known, tokenizer = base.preprocessor, base.preprocessor.tokenizer
+    told = None if tokenizer is None else read_template(folder, tokenizer)
+    if tokenizer is None or told is None:
+        return base
+    template = replace(known.settings.template or plain(tokenizer), jinja=told.jinja)
+    return replace(base, preprocessor=known.changed(template=template))
 
 
 def write(
@@ -131,6 +138,7 @@ def write(
         write_bytes(
             place / WEIGHTS, save_tensors({PREFIX + name: value for name, value in made.items()}, {"format": "pt"})
         )
+        write_template(place, tuned.preprocessor.settings.template)
     return folder
 
 
