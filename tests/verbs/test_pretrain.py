@@ -114,6 +114,15 @@ def test_whole_words(texts: Path, tmp_path: Path) -> None:
 SERIES = "#remark\n@problemName Gestures\n@data\n" + "0.1,0.2,0.3:wave\n" * 40
 
 
+def test_what_cleaning_took_out_is_told(texts: Path, tmp_path: Path) -> None:
+    read = [path.read_text() for path in sorted(texts.iterdir())]
+    made = triarch.pretrain(
+        [*read, read[0], "short"], model="mingru/nano", steps=1, tokenizer="bytes", out=tmp_path / "x"
+    )
+    assert "70 of 72 documents or stretches are kept" in made.notes
+    assert any("1 shorter than 16 bytes" in note and "1 exact copies" in note for note in made.notes)
+
+
 def test_what_is_no_text_is_told(tmp_path: Path) -> None:
     gestures, mixed = tmp_path / "gestures", tmp_path / "mixed"
     for folder in (gestures, mixed):

@@ -137,7 +137,7 @@ class Training:
     """A finished training.
 
     Attributes:
-        notes: what of a fine-tuned model is new, in words.
+        notes: what of a fine-tuned model is new, and what was read and left out of a corpus, in words.
         trained_params: of `params` those that changed, and that were added and merged, where a model was fine-tuned.
     """
 
