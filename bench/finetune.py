@@ -27,9 +27,14 @@ from triarch.core.files import write_json
 from triarch.models import registry
 
 RESULTS = Path(__file__).parent / "results" / "finetune.json"
-RATES = (0.5, 1.0, 2.0, 4.0)
-LORA_RATES = (2.0, 4.0, 8.0, 16.0)
-WAYS = ("scratch", "full", "lora", "gradual", "head")
+RATES = {
+    "scratch": (0.5, 1.0, 2.0, 4.0),
+    "full": (0.125, 0.25, 0.5, 1.0),
+    "lora": (2.0, 4.0, 8.0, 16.0),
+    "gradual": (0.5, 1.0, 2.0, 4.0),
+    "head": (1.0, 2.0, 4.0, 8.0),
+}
+"""Of each way the learning rates that are tried, times the architecture's own."""
 SETTINGS = ["settings.position=rotary"]
 PRETRAINING = ["optimiser.name=muon", "optimiser.momentum=0.95", "optimiser.lr=0.003"]
 
@@ -73,7 +78,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--ways", default=",".join(RATES))
     parser.add_argument("--out", type=Path, default=Path("runs/finetune"))
     asked = parser.parse_args()
     place = asked.out / "labelled"
@@ -97,8 +102,7 @@ def main() -> None:
                     return triarch.train(place, model=asked.model, set=[*SETTINGS, f"optimiser.lr={lr}"], **shared)
                 return triarch.finetune(base, place, adapt=way, set=[f"optimiser.lr={lr}"], **shared)
 
-            rates = LORA_RATES if way == "lora" else RATES
-            found.setdefault(way, []).append(best(run, asked.out / way / str(seed), rates))
+            found.setdefault(way, []).append(best(run, asked.out / way / str(seed), RATES[way]))
             write_json(RESULTS, {"options": options, "runs": found})
             print(seed, way, found[way][-1], flush=True)
 
