@@ -73,7 +73,7 @@ def bases(tmp_path_factory):
 def test_longer_and_opened_again(name, bases, tmp_path):
     done = triarch.finetune(bases / name, TEXTS, context=96, steps=2, out=tmp_path / "long", threads=1)
     assert done.notes[0] == f"context: 96 tokens, was 32; {MODELS[name][2]}"
-    assert (done.notes[1:] == ["new: 64 rows of backbone.position.table"]) == (name == "learned")
+    assert ("new: 64 rows of backbone.position.table" in done.notes) == (name == "learned")
     model = triarch.load(tmp_path / "long")
     assert model.config.spec.shape == model.preprocessor.settings.shape == (96,)
     assert triarch.verify(tmp_path / "long").ok
@@ -116,7 +116,7 @@ def test_learned_places_of_gpt2_go_along(bases, tmp_path):
 
 def test_shorter_is_no_scaling(bases, tmp_path):
     done = triarch.finetune(bases / "rotary", TEXTS, context=16, steps=1, out=tmp_path / "short", threads=1)
-    assert done.notes == ["context: 16 tokens, was 32"]
+    assert done.notes[:2] == ["context: 16 tokens, was 32", "70 of 70 documents or stretches are kept"]
     assert "rotary" not in triarch.load(tmp_path / "short").config.settings
 
 
