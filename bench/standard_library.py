@@ -37,20 +37,25 @@ from triarch.training.start import open_data
 DATA = Path(__file__).parent / "data" / "standard-library"
 ORDERS = (5, 6)
 CONTEXT, BATCH = 1024, 2
-MODELS: dict[str, tuple[str, float, dict[str, Any]]] = {
-    "decoder": ("decoder/tiny", 4e-3, {"dim": 256, "depth": 4, "num_heads": 4, "hidden_dim": 688, "dropout": 0.0}),
-    "mingru": ("mingru/tiny", 4e-3, {"dim": 256, "depth": 6, "hidden_dim": 768, "dropout": 0.0}),
-    "tcn": ("tcn/tiny", 2e-3, {"dim": 256, "depth": 8, "dropout": 0.0}),
+MODELS: dict[str, tuple[str, str, float, dict[str, Any]]] = {
+    "decoder": (
+        "decoder/tiny",
+        "muon",
+        4e-3,
+        {"dim": 256, "depth": 4, "num_heads": 4, "hidden_dim": 688, "dropout": 0.0},
+    ),
+    "mingru": ("mingru/tiny", "muon", 4e-3, {"dim": 256, "depth": 6, "hidden_dim": 768, "dropout": 0.0}),
+    "tcn": ("tcn/tiny", "adamw", 2e-3, {"dim": 256, "depth": 8, "dropout": 0.0}),
 }
-"""Name → model, learning rate and settings, of 5.2 to 5.3 million parameters with 8,192 tokens."""
+"""Name → model, optimiser, learning rate and settings, of 5.2 to 5.3 million parameters with 8,192 tokens."""
 
 
 def entries(name: str) -> dict[str, Any]:
     """What of a recipe is changed."""
-    _, rate, settings = MODELS[name]
+    _, optimiser, rate, settings = MODELS[name]
     changed = {f"settings.{setting}": value for setting, value in settings.items()}
     return {
-        **changed, "optimiser.name": "muon", "optimiser.momentum": 0.95, "optimiser.lr": rate,
+        **changed, "optimiser.name": optimiser, "optimiser.momentum": 0.95, "optimiser.lr": rate,
         "optimiser.weight_decay": 0.1, "schedule.warmup": 100, "schedule.decay": 0.3, "precision": "bfloat16",
         "batch_size": BATCH, "context": CONTEXT, "tokenizer": "bpe", "checkpoint_seconds": 60,
     }  # fmt: skip
@@ -87,7 +92,7 @@ def peers(dataset: Dataset) -> list[dict[str, Any]]:
 
 def run(name: str, data: Path, minutes: float, folder: Path) -> dict[str, Any]:
     """Train one model, or go on with it, and score it on confirm."""
-    model, rate, settings = MODELS[name]
+    model, optimiser, rate, settings = MODELS[name]
     spent: float | None = None
     if not (folder / "config.json").is_file():
         if (folder / "run" / "recipe.yaml").is_file():
@@ -104,8 +109,8 @@ def run(name: str, data: Path, minutes: float, folder: Path) -> dict[str, Any]:
     trained = recipes.read(folder / "run" / "recipe.yaml")
     loaded = triarch.load(folder)
     return {
-        "model": model, "cpu_minutes": minutes, "cpu_minutes_spent": spent, "settings": settings, "lr": rate,
-        "context": CONTEXT, "batch_size": BATCH, "steps": trained["steps"],
+        "model": model, "cpu_minutes": minutes, "cpu_minutes_spent": spent, "settings": settings,
+        "optimiser": optimiser, "lr": rate, "context": CONTEXT, "batch_size": BATCH, "steps": trained["steps"],
         "params": sum(value.numel() for value in loaded.model.parameters()), "n": scored.n,
         **{metric: round(value, 4) for metric, value in scored.metrics.items()},
     }  # fmt: skip

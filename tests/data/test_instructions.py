@@ -124,7 +124,7 @@ def test_what_is_cut_and_left_out_is_counted():
     assert source.inputs.lengths.max() == 65
     assert source.inputs.sought(len(ROWS)).sum() == source.labels[-1] < len(long["output"])
     assert source.corpus.removed == {"equal to another": 1, "without an answer in 64 tokens": 1}
-    told = " ".join(source.corpus.told)
+    told = " ".join(source.notes)
     for words in ("dialogues: 121, of", "longer than 64 tokens, cut: 1", "left out, equal to another: 1"):
         assert words in told
 

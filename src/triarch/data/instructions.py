@@ -98,10 +98,10 @@ def _source(
     units = np.zeros(len(taken), dtype=np.float32)
     for part in np.unique(parts):
         units[parts == part] = sizes[parts == part].mean(dtype=np.float64)
-    told = _told(taken, removed, chat.template, context)
+    notes = _notes(taken, removed, chat.template, context)
     inputs = Dialogues([one.ids for one in taken], [one.sought for one in taken], context)
-    corpus = Corpus(tokenizer, context, len(taken), int(sizes.sum()), units, removed, template=chat.template, told=told)
-    return Source(name, "text", inputs, sizes, (), parts=parts, notes=list(told), digest=digest, corpus=corpus)
+    corpus = Corpus(tokenizer, context, len(taken), int(sizes.sum()), units, removed, template=chat.template)
+    return Source(name, "text", inputs, sizes, (), parts=parts, notes=notes, digest=digest, corpus=corpus)
 
 
 def _dealt(read: Sequence[Dialogue]) -> NDArray[np.str_]:
@@ -142,14 +142,14 @@ def _examples(
     return made
 
 
-def _told(taken: Sequence[Example], removed: dict[str, int], template: Template, context: int) -> tuple[str, ...]:
+def _notes(taken: Sequence[Example], removed: dict[str, int], template: Template, context: int) -> list[str]:
     """How it is learned from, in words."""
     cut, tokens = sum(one.cut for one in taken), sum(len(one.ids) - 1 for one in taken)
     sought = sum(int(one.sought[1:].sum()) for one in taken)
     whose = "plain, a line '### role' before each turn" if template.jinja == PLAIN else "the model's own"
     rest = {f"longer than {context:,} tokens, cut": cut, **{f"left out, {why}": n for why, n in removed.items()}}
-    return (
+    return [
         f"dialogues: {len(taken):,}, of {tokens:,} tokens, of which the {sought:,} of answers are sought",
         f"template: {whose}",
         *(f"{what}: {count:,}" for what, count in rest.items() if count),
-    )
+    ]

@@ -64,7 +64,6 @@ class Corpus:
             the mean over a split is all bits over all bytes.
         removed: how many documents each filter took out, in its words.
         template: where they are dialogues, of which answers alone are sought, how these are written.
-        told: what a user should know of that, in words.
         whole_words: whether the words of hidden tokens are hidden whole.
     """
 
@@ -75,7 +74,6 @@ class Corpus:
     units: NDArray[np.float32]
     removed: Mapping[str, int] = field(default_factory=dict)
     template: Template | None = None
-    told: tuple[str, ...] = ()
     whole_words: bool = False
 
 

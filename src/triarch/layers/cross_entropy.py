@@ -64,28 +64,17 @@ class _MeanNats(torch.autograd.Function):
             here = slice(start, start + steps)
             part, weight, place = x[here], share[here, None], right[here]
             made = buffer[: len(part)]
-            if low is not x.dtype:
-                made.copy_(part.to(low) @ matrix.T)
-                if bias is not None:
-                    made += bias
-            elif bias is None:
-                torch.mm(part, table.T, out=made)
-            else:
-                torch.addmm(bias, part, table.T, out=made)
+            if bias is not None:
+                made.copy_(bias)
+            _multiply(made, part.to(low), matrix.T, add=bias is not None)
             torch.log_softmax(made, 1, out=made)
             mean -= (made.gather(1, place) * weight).sum()
             made.exp_().scatter_add_(1, place, made.new_full((), -1.0).expand_as(place))
             if of_x is not None:
-                if low is not x.dtype:
-                    of_x[here] = made.to(low) @ matrix
-                else:
-                    torch.mm(made, table, out=of_x[here])
+                _multiply(of_x[here], made.to(low), matrix)
                 of_x[here] *= weight
             if of_table is not None:
-                if low is not x.dtype:
-                    of_table += made.to(low).T @ (part * weight).to(low)
-                else:
-                    torch.addmm(of_table, made.T, part * weight, out=of_table)
+                _multiply(of_table, made.to(low).T, (part * weight).to(low), add=True)
             if of_bias is not None:
                 torch.addmv(of_bias, made.T, weight[:, 0], out=of_bias)
         ctx.save_for_backward(of_x, of_table, of_bias)
@@ -95,3 +84,13 @@ class _MeanNats(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         return *(None if one is None else one * grad for one in ctx.saved_tensors), None
+
+
+def _multiply(out: Tensor, a: Tensor, b: Tensor, add: bool = False) -> None:
+    """out ← a b, or out + a b, where the factors may be of a narrower type."""
+    if a.dtype == out.dtype:
+        torch.addmm(out, a, b, beta=int(add), out=out)
+    elif add:
+        out += a @ b
+    else:
+        out.copy_(a @ b)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from triarch.core.errors import InputError
 from triarch.model import Model
 from triarch.training.adapt import bodies, matrices, paces
 from triarch.training.recipe import Recipe
@@ -29,11 +30,10 @@ class Muon(Optimizer):
     """
 
     def __init__(self, inner: list[Group], others: list[Group], lr: float, momentum: float) -> None:
-        self._parts: list[Optimizer] = []
-        if inner:
-            self._parts.append(torch.optim.Muon(inner, lr=lr, momentum=momentum, adjust_lr_fn="match_rms_adamw"))
-        if others:
-            self._parts.append(AdamW(others, lr=lr, fused=True))
+        self._parts: list[Optimizer] = [
+            torch.optim.Muon(inner, lr=lr, momentum=momentum, adjust_lr_fn="match_rms_adamw"),
+            AdamW(others, lr=lr, fused=True),
+        ]
         super().__init__([group for part in self._parts for group in part.param_groups], {})
         self._share()
 
@@ -62,7 +62,11 @@ class Muon(Optimizer):
 
 
 def make_optimiser(model: Model, recipe: Recipe) -> Optimizer:
-    """As the recipe says, fused where there is such; only matrices and kernels decay."""
+    """As the recipe says, fused where there is such; only matrices and kernels decay.
+
+    Raises:
+        InputError: Muon has no matrix to move.
+    """
     settings = recipe.optimiser
     assert settings.lr is not None
     groups: list[Group] = [
@@ -73,10 +77,17 @@ def make_optimiser(model: Model, recipe: Recipe) -> Optimizer:
     if settings.name == "muon":
         inner = _inner(model)
         within, others = (
-            [{**group, "params": [p for p in group["params"] if (id(p) in inner) is wanted]} for group in groups]
+            _not_empty(
+                [{**group, "params": [p for p in group["params"] if (id(p) in inner) is wanted]} for group in groups]
+            )
             for wanted in (True, False)
         )
-        return Muon(_not_empty(within), _not_empty(others), settings.lr, settings.momentum)
+        if not within:
+            raise InputError(
+                f"muon moves matrices between input and head, and of {recipe.model} none is trained here",
+                "--set optimiser.name=adamw, which moves kernels, heads and low ranks too",
+            )
+        return Muon(within, others, settings.lr, settings.momentum)
     groups = _not_empty(groups)
     if settings.name == "adamw":
         return AdamW(groups, lr=settings.lr, fused=True)

@@ -102,8 +102,8 @@ def train(
         if asked.inputs_first is not None and not (resume and (resume / "run" / CHECKPOINT).exists()):
             weights = _inputs_first(asked, dataset)
         trainer = start(asked, dataset, learned, weights)
-        corpus = dataset.source.corpus
-        trainer.notes = [*filter(None, [longer]), *trainer.notes, *(corpus.told if corpus else ())]
+        read = dataset.source.notes if dataset.source.corpus else ()
+        trainer.notes = [*filter(None, [longer]), *trainer.notes, *read]
         changing = None if base is None else trained_params(trainer.model)
         stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")

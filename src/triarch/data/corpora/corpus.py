@@ -93,8 +93,8 @@ def _source(
     units = np.zeros(len(blocks), dtype=np.float32)
     for part in np.unique(parts):
         units[parts == part] = labels[parts == part].mean(dtype=np.float64)
+    corpus = Corpus(tokenizer, context, len(sizes), int(sizes.sum()), units, removed)
     notes = [*notes, f"{len(sizes):,} documents, {sizes.sum():,} bytes, {sought.sum():,} tokens"]
-    corpus = Corpus(tokenizer, context, len(sizes), int(sizes.sum()), units, removed, told=tuple(notes))
     return Source(name, "text", blocks, labels, (), parts=parts, notes=notes, digest=digest, corpus=corpus)
 
 
