@@ -24,7 +24,8 @@ from triarch.core.spec import Spec, Target
 from triarch.generation.network import Network
 from triarch.generation.settings import Settings
 from triarch.generation.stream import generate
-from triarch.layers.columns import by_columns
+from triarch.layers.vocabulary import Vocabulary
+from triarch.layers.weight_layout import lay_out
 from triarch.measure.count import params
 from triarch.measure.states import state_bytes
 from triarch.models import registry
@@ -47,15 +48,16 @@ def backbone(name: str, settings: dict[str, object], longest: int, size: str = "
     return found.backbone(found.configure(size, {**(found.causal or {}), **settings}), data).eval()
 
 
-def gpt2() -> tuple[Network, GPT2LMHeadModel]:
-    """Ours and theirs, with the same weights."""
+def gpt2(rows: int) -> tuple[Network, GPT2LMHeadModel]:
+    """Ours and theirs, with the same weights, ours laid out as `triarch generate` does it for so many texts."""
     torch.manual_seed(0)
     theirs = GPT2LMHeadModel(GPT2Config(vocab_size=VOCABULARY, n_positions=PLACES, initializer_range=0.05)).eval()
     ours = backbone("decoder", dict(GPT2), PLACES)
+    head = Vocabulary(ours.shape.dim, VOCABULARY)
+    head.tie(ours.embed)
     ours.load_state_dict(translated(dict(theirs.transformer.named_parameters()), GPT2["depth"]))
-    by_columns(ours)
-    table = ours.embed.project.weight
-    return Network(ours, lambda x: torch.nn.functional.linear(x, table), VOCABULARY, PLACES), theirs
+    lay_out(torch.nn.ModuleList((ours, head)), rows)
+    return Network(ours, head, VOCABULARY, PLACES), theirs
 
 
 def translated(theirs: dict[str, Tensor], depth: int) -> dict[str, Tensor]:
@@ -103,7 +105,7 @@ def their_writing(theirs: GPT2LMHeadModel, given: list[list[int]]) -> Callable[[
 def beside_transformers(rows: int, threads: int, number: int) -> Iterator[Entry]:
     """A whole generation a round, the reading of the prompts included."""
     with computing(threads, seed=0, flush_denormals=True):
-        network, theirs = gpt2()
+        network, theirs = gpt2(rows)
         given = prompts(rows)
         ours, other = writing(network, given), their_writing(theirs, given)
         entry: Entry = {

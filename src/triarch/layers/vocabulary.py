@@ -20,6 +20,9 @@ class Vocabulary(nn.Module):
         vocab_size: V.
         bias: one number for each token is added.
         soft_cap: c where logits are bent to c·tanh(logits / c).
+
+    Attributes:
+        packed: what stands for the product with E where its layout was changed.
     """
 
     def __init__(self, dim: int, vocab_size: int, bias: bool = False, soft_cap: float | None = None) -> None:
@@ -29,6 +32,7 @@ class Vocabulary(nn.Module):
         self.embedding: nn.Module | None = nn.Embedding(vocab_size, dim)
         self.bias = nn.Parameter(self.embedding.weight.new_zeros(vocab_size)) if bias else None
         self._tied: tuple[nn.Embedding, ...] = ()
+        self.packed: nn.Module | None = None
         self._dim = dim
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)
 
@@ -52,20 +56,21 @@ class Vocabulary(nn.Module):
             In training the mean of the sought ones, a single value; else of each (B T 2) the cross-entropy, 0 where
             nothing is sought, and 1 where the sought token has the greatest score.
         """
-        flat, wanted = self.project(x).flatten(0, 1).to(self._table.dtype), target.flatten()
+        flat, wanted = self.project(x).flatten(0, 1).to(self.table.dtype), target.flatten()
         if self.training and self.soft_cap is None:
-            return mean_nats(flat, self._table, self.bias, wanted)
+            return mean_nats(flat, self.table, self.bias, wanted)
         nats, found = each_nats(self._scores, flat, wanted)
         if self.training:
             return nats.sum() / wanted.ne(NOTHING).sum()
         return torch.stack((nats, found.to(nats.dtype)), dim=-1).view(*target.shape, 2)
 
     @property
-    def _table(self) -> Tensor:
+    def table(self) -> Tensor:
+        """E (V, width of the embedding)."""
         table = self._tied[0] if self._tied else self.embedding
         assert isinstance(table, nn.Embedding)
         return table.weight
 
     def _scores(self, x: Tensor) -> Tensor:
-        logits = nn.functional.linear(x, self._table, self.bias)
+        logits = nn.functional.linear(x, self.table, self.bias) if self.packed is None else self.packed(x)
         return logits if self.soft_cap is None else self.soft_cap * (logits / self.soft_cap).tanh()

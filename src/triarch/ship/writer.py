@@ -13,8 +13,8 @@ from triarch.data.preprocess import collate
 from triarch.data.template import USER, Dialogue
 from triarch.data.tokens import encode, end_of, special
 from triarch.generation.network import Network
-from triarch.layers.columns import SLOWER, by_columns
 from triarch.layers.position import places_of
+from triarch.layers.weight_layout import lay_out
 from triarch.model import Pair
 from triarch.ship.artifact import Artifact
 from triarch.tasks.language_model import Head
@@ -58,15 +58,17 @@ class Writer:
         self.end = tuple(dict.fromkeys(one for one in ends if one is not None))
         self.banned = tuple(token for token in special(self.tokenizer) if token not in self.end)
 
-    def begin(self, texts: Sequence[str | Dialogue]) -> tuple[Network, list[list[int]]]:
+    def begin(self, texts: Sequence[str | Dialogue], rows_each: int = 1) -> tuple[Network, list[list[int]]]:
         """What `texts` are gone on with or translated by, and the tokens to begin with; see `read`.
+
+        Args:
+            rows_each: of a step, for each text: its beams, or its tokens that are checked at a time.
 
         Raises:
             InputError: there is nothing to begin with.
         """
         model = self._artifact.model
-        if len(texts) not in SLOWER:
-            by_columns(model)
+        lay_out(model, len(texts) * rows_each)
         if not isinstance(model, Pair):
             return self._network, [self.read(text) for text in texts]
         if "" in texts:

@@ -125,11 +125,13 @@ def _events(
     from dataclasses import replace
 
     from triarch.core.machine import computing, cores
+    from triarch.generation.speculation import AHEAD
     from triarch.generation.stream import stream as generated
 
     writer, ahead = writers
     with computing(cores() if threads is None else threads):
-        network, prompts = writer.begin([prompt for prompt, _ in batch])
+        rows_each = settings.beams if ahead is None else AHEAD + 1
+        network, prompts = writer.begin([prompt for prompt, _ in batch], rows_each)
         yield from generated(
             network,
             prompts,
