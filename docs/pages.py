@@ -30,6 +30,7 @@ def page(architecture: Architecture) -> str:
         *(f"- not {modality}: {reason}" for modality, reason in architecture.lacks.items()),
         f"- step by step: {'always' if causal == '' else 'with ' + causal}" if architecture.causal is not None else
         "- step by step: no, it is not causal",
+        *(f"- hidden tokens: learned with `{name}={value}`, if not set otherwise" for name, value in architecture.masked.items()),
         "- learning rates worth trying with AdamW: {:g} to {:g}".format(*architecture.learning_rates),
         f"- source: `{module.__name__.replace('.', '/')}.py`" if module else "",
     ]  # fmt: skip

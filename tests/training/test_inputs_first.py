@@ -8,6 +8,7 @@ import triarch
 from triarch.data.dataset import prepare
 from triarch.data.open import open_source
 from triarch.data.stream import Stream
+from triarch.race.arms import Arms, inputs_first
 from triarch.tasks.language_model import LanguageModel
 from triarch.tasks.masked_model import MaskedModel
 from triarch.training.inputs_first import _Inputs, _model, learn_inputs, unable
@@ -50,6 +51,19 @@ def test_the_same_seed_gives_the_same_weights_whatever_ends_it(texts):
 def test_what_looks_ahead_learns_hidden_tokens(texts):
     kinds = {model: type(_model(model, {}, texts)[1]) for model in ("encoder/nano", "gru/nano", "decoder/nano")}
     assert kinds == {"encoder/nano": MaskedModel, "gru/nano": MaskedModel, "decoder/nano": LanguageModel}
+
+
+def test_hidden_tokens_are_learned_with_settings_that_suit_them(texts):
+    own = {"position": "learned"}
+    assert recipe(texts, "encoder/nano").settings == {}
+    assert recipe(texts, "encoder/nano", inputs_first=2).settings == {"position": "rotary"}
+    assert recipe(texts, "encoder/nano", inputs_first=2, settings=own).settings == own
+    assert recipe(texts, "decoder/nano", inputs_first=2).settings == {}
+    arms = Arms(texts)
+    made = [arms[name].recipe(recipe(texts)).settings for name in ("encoder/nano", inputs_first("encoder/nano"))]
+    assert made == [{}, {"position": "rotary"}]
+    resumed = recipe(texts, "encoder/nano").model_copy(update={"inputs_first": 2})
+    assert resolve(resumed, texts).settings == {}
 
 
 def test_no_token_is_lost_or_seen_that_is_sought(texts):

@@ -26,6 +26,7 @@ def test_pretrain_evaluate_verify(texts: Path, tmp_path: Path, objective: str, m
     out = tmp_path / "out"
     made = triarch.pretrain(texts, objective=objective, model=model, steps=30, context=32, tokenizer="bytes", out=out)
     assert made.metric.name == ("bits per byte" if objective == "causal" else "loss")
+    assert triarch.load(out).config.settings == ({} if objective == "causal" else {"position": "rotary"})
     assert triarch.verify(out).ok
     own = triarch.evaluate(out)
     assert own.split == "confirm"

@@ -35,6 +35,7 @@ class Architecture:
         sizes: size → what changes from the smallest.
         learning_rates: lowest and highest that are worth a try with AdamW.
         causal: settings that make it causal; None: it never is.
+        masked: settings with which it learns hidden tokens best.
         lacks: modality → why it does not serve it, in one line; it serves the others.
         name: given by the registry: the file's name.
     """
@@ -45,6 +46,7 @@ class Architecture:
     sizes: Mapping[str, Mapping[str, Any]]
     learning_rates: tuple[float, float]
     causal: Mapping[str, Any] | None = None
+    masked: Mapping[str, Any] = field(default_factory=dict)
     lacks: Mapping[Modality, str] = field(default_factory=dict)
     name: str = ""
 

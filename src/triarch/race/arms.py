@@ -31,7 +31,7 @@ class Arm:
         model: architecture/size.
         dataset: the race's items in its splits, prepared as this candidate takes them.
         begin: the artifact whose weights it begins with; None: they are drawn.
-        settings, weights: of that.
+        settings, weights: of that; or the settings with which it learns inputs.
         digest: a hash of all that is taken from it.
         kept_apart: whether it was trained on the same data, of which it did not see select and confirm.
         spent: seconds that its training took, where they are known.
@@ -61,7 +61,7 @@ class Arm:
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """The recipe of one of its trainings, from that of any model of the race."""
-        changes: dict[str, Any] = {"model": self.model}
+        changes: dict[str, Any] = {"model": self.model, "settings": {**recipe.settings, **self.settings}}
         if self.begin is not None:  # which keeps its tokenizer and context
             changes |= {"begin": self.begin, "settings": dict(self.settings), "tokenizer": None, "context": None}
         return recipe.model_copy(update=changes)
@@ -83,7 +83,8 @@ class Arms:
         if name in self.begun:
             return self.begun[name]
         model, marked, _ = name.partition(MARK)
-        return Arm(name, model, self.dataset, inputs_first=bool(marked))
+        settings = registry.parse(model)[0].masked if marked else {}
+        return Arm(name, model, self.dataset, settings=settings, inputs_first=bool(marked))
 
     def began(self, names: Iterable[str]) -> list[str]:
         """How those of `names` began that did not begin with random weights, in clauses."""

@@ -174,4 +174,5 @@ ARCHITECTURE = Architecture(
     },
     learning_rates=(3e-4, 3e-3),
     causal={"causal": True},
+    masked={"position": "rotary"},
 )
