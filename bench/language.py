@@ -42,6 +42,9 @@ TASKS: dict[str, dict[str, Any]] = {
     "translate": {"data": "libreoffice-help.csv", "input": ("en",), "target": "de", "group": "file"},
 }
 MODELS = "gru+gru/micro,encoder+decoder/micro,tcn+tcn/micro"
+MUON = {"optimiser.name": "muon", "optimiser.momentum": 0.95, "optimiser.lr": 0.006}
+CHANGES: dict[str, dict[str, Any]] = {"gru+gru/micro": MUON, "encoder+decoder/micro": MUON}
+"""What a model's recipe has of its own; `tcn+tcn` has kernels, which Muon leaves alone."""
 G2P = Package("pip", "g2p-en", "2.1.0", "2a7aabf1fc7f270fcc3349881407988c9245173c2413debbe5432f4a4f31319f")
 WARM_UP, TIMED = 5, 40
 SOUNDS = """<pad> <unk> <s> </s> AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 B CH D DH
@@ -49,11 +52,10 @@ EH0 EH1 EH2 ER0 ER1 ER2 EY0 EY1 EY2 F G HH IH0 IH1 IH2 IY0 IY1 IY2 JH K L M N NG
 UH0 UH1 UH2 UW UW0 UW1 UW2 V W Y Z ZH""".split()  # noqa: SIM905
 
 
-def entries(task: str, data: Path, model: str, summary: bool) -> dict[str, Any]:
+def entries(task: str, data: Path, model: str) -> dict[str, Any]:
     """The recipe of a model."""
-    settings = {"sees": "summary"} if summary else {}
     how = {name: value for name, value in TASKS[task].items() if name != "data"}
-    return {**how, "data": str(data), "task": "translate", "model": model, "settings": settings, "threads": 1}
+    return {**how, "data": str(data), "task": "translate", "model": model, "threads": 1}
 
 
 def step_seconds(recipe: recipes.Recipe, dataset: Dataset, task: Task) -> float:
@@ -76,12 +78,12 @@ def run(task: str, data: Path, model: str, minutes: float, folder: Path, summary
         if (folder / "run" / "recipe.yaml").is_file():
             triarch.train(resume=folder)
         else:
-            given = entries(task, data, model, summary)
-            recipe = recipes.make({**given, "steps": 10**6})
+            given = entries(task, data, model)
+            changes = CHANGES.get(model, {}) | ({"settings.sees": "summary"} if summary else {})
+            recipe = recipes.make({**given, "steps": 10**6}, changes)
             with computing(1):
                 dataset = prepare(open_data(str(data), recipe))
             steps = round(60 * minutes / step_seconds(recipe, dataset, Translate(dataset.spec)))
-            changes = {"settings.sees": "summary"} if summary else {}
             triarch.train(
                 str(data), model=model, task="translate", input=given["input"], target=given["target"],
                 group=given["group"], steps=steps, threads=1, seed=0, out=folder, set=changes,
@@ -90,6 +92,7 @@ def run(task: str, data: Path, model: str, minutes: float, folder: Path, summary
     trained = recipes.read(folder / "run" / "recipe.yaml")
     return {
         "model": model, "sees": "summary" if summary else "steps", "cpu_minutes": minutes, "steps": trained["steps"],
+        "optimiser": trained["optimiser"]["name"], "lr": trained["optimiser"]["lr"],
         "params": sum(value.numel() for value in triarch.load(folder).model.parameters()), "n": scored.n,
         **{name: round(value, 4) for name, value in scored.metrics.items()},
     }  # fmt: skip
@@ -97,7 +100,7 @@ def run(task: str, data: Path, model: str, minutes: float, folder: Path, summary
 
 def confirm(task: str, data: Path) -> tuple[list[str], list[str]]:
     """The items that no training saw, and their answers."""
-    dataset = prepare(open_data(str(data), recipes.make(entries(task, data, "gru+gru/nano", False))))
+    dataset = prepare(open_data(str(data), recipes.make(entries(task, data, "gru+gru/nano"))))
     rows = dataset.rows("confirm").tolist()
     assert dataset.source.parallel is not None
     return [str(dataset.source.inputs[row]) for row in rows], [dataset.source.parallel.texts[row] for row in rows]

@@ -92,6 +92,15 @@ def test_what_the_inputs_gave_is_told(whole):
     assert one.interval[0] < one.difference < one.interval[1]
 
 
+def test_a_twin_is_counted_and_told_with_the_settings_that_it_learns_inputs_with(labelled, tmp_path):
+    choice = triarch.choose(labelled, pretrain=True, out=tmp_path / "a", **{**RACE, "models": "encoder/nano"})
+    raced = {one.model: one for one in choice.candidates if one.seeds}
+    assert raced["encoder/nano@inputs"].params < raced["encoder/nano"].params
+    assert "encoder/nano@inputs (position rotary) learns the inputs" in choice.verdict.text
+    assert "for the inputs (position rotary)" in next(one.statement for one in choice.reasons if one.kind == "inputs")
+    assert triarch.verify(choice.artifact).ok
+
+
 def test_half_of_the_steps_of_a_final_go_to_the_inputs(whole):
     done = results(whole[0])
     for seed in (1, 2, 3):

@@ -16,12 +16,13 @@ def test_families_are_raced_by_bits_per_byte(texts, tmp_path):
     (tmp_path / "texts.txt").write_text("\n".join(texts) * 4)
     choice = triarch.choose(
         tmp_path / "texts.txt", task="language-model", tokenizer="bytes", context=32, steps=45, out=tmp_path / "out",
-        models="gru/nano,tcn/nano,decoder/nano", threads=1,
+        models="gru/nano,tcn/nano,decoder/nano,encoder/nano", threads=1,
     )  # fmt: skip
     assert choice.metric.name == "bits per byte"
     raced = {one.model: one for one in choice.candidates if one.score is not None}
-    assert raced.keys() == {"gru/nano", "tcn/nano", "decoder/nano"}
-    assert raced["decoder/nano"].state_bytes > raced["gru/nano"].state_bytes > 0
+    assert {"gru/nano", "tcn/nano"} < raced.keys()
+    counted = {one.model: one.state_bytes for one in choice.candidates}
+    assert min(counted["decoder/nano"], counted["encoder/nano"]) > counted["gru/nano"] > 0
     (baseline,) = choice.baselines
     assert baseline.name == "5-grams of bytes"
     assert baseline.score < 1

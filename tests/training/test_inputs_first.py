@@ -66,6 +66,15 @@ def test_hidden_tokens_are_learned_with_settings_that_suit_them(texts):
     assert resolve(resumed, texts).settings == {}
 
 
+def test_what_cannot_be_is_told_before_inputs_are_learned(monkeypatch, tmp_path):
+    monkeypatch.setattr("triarch.training.inputs_first.learn_inputs", lambda *_, **__: pytest.fail("it learned"))
+    random = np.random.default_rng(0)
+    data = [" ".join(random.choice(["ant", "bee", "cat"], 5)) for _ in range(300)], np.arange(300) % 2
+    entries = {"inputs_first": 2, "adapt.method": "lora", "optimiser.name": "muon"}
+    with pytest.raises(triarch.InputError, match="muon moves matrices"):
+        triarch.train(data, model="encoder/nano", steps=2, threads=1, set=entries, out=tmp_path / "a")
+
+
 def test_no_token_is_lost_or_seen_that_is_sought(texts):
     stream = Stream(texts, 16, 0)
     plain, made = stream[0], next(_Inputs(stream).start(0))

@@ -21,7 +21,9 @@ def texts(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("objective", "model"), [("causal", "mingru/nano"), ("masked", "encoder/nano")])
+@pytest.mark.parametrize(
+    ("objective", "model"), [("causal", "mingru/nano"), ("causal", "encoder/nano"), ("masked", "encoder/nano")]
+)
 def test_pretrain_evaluate_verify(texts: Path, tmp_path: Path, objective: str, model: str) -> None:
     out = tmp_path / "out"
     made = triarch.pretrain(texts, objective=objective, model=model, steps=30, context=32, tokenizer="bytes", out=out)

@@ -74,7 +74,7 @@ class AddPosition(nn.Module):
         if self.position == "learned":
             if places.ndim == 2 or len(places) > self.max_len:
                 beyond = places >= self.max_len
-                if (beyond if mask is None else beyond & mask).any():
+                if not places.is_meta and (beyond if mask is None else beyond & mask).any():
                     raise ValueError(f"the sequence is longer than the {self.max_len} places that were learned")
                 places = places.clamp(max=self.max_len - 1)
             return x + self.table[places]

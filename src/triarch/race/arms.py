@@ -94,7 +94,7 @@ class Arms:
             for arm in arms
             if arm.begin
         ]
-        first = [arm.name for arm in arms if arm.inputs_first]
+        first = [arm.name + bracketed(arm.settings) for arm in arms if arm.inputs_first]
         if first:
             learn = "learn" if len(first) > 1 else "learns"
             how = f"{learn} the inputs without their labels first, in {SHARE:.0%} of the same time"
@@ -104,6 +104,11 @@ class Arms:
 
 def _cost(seconds: float | None) -> str:
     return ", of a cost that is not known," if seconds is None else f" of {seconds:,.0f} s"
+
+
+def bracketed(settings: Mapping[str, Any]) -> str:
+    """What a twin has otherwise than its finalist, in brackets; "" where that is nothing."""
+    return f" ({', '.join(f'{name} {value}' for name, value in settings.items())})" if settings else ""
 
 
 def inputs_first(name: str) -> str:

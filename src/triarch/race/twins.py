@@ -1,12 +1,13 @@
 """The finalists once more, each after it has learned the inputs of the data without their labels, and what that gave.
 
-A twin has the model, learning rate, seeds and time of its finalist; a share of each final goes to the inputs.
+A twin has the model, learning rate, seeds and time of its finalist, and the settings with which inputs are learned; a
+share of each final goes to these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from triarch.core.machine import computing
 from triarch.core.results import Interval, Metric
 from triarch.data.dataset import Dataset
 from triarch.measure.comparison import compare
-from triarch.race.arms import INPUTS, SHARE, inputs_first
-from triarch.race.candidates import Entry
+from triarch.race.arms import INPUTS, SHARE, bracketed, inputs_first
+from triarch.race.candidates import Entry, entries_of
 from triarch.race.costs import trained
 from triarch.race.figures import gap
 from triarch.race.halving import Finalist
@@ -35,11 +36,12 @@ FEWEST_ITEMS, EXPLAINED = 100, 0.5  # of confirm; the part of the time for reaso
 
 @dataclass(frozen=True)
 class Gained:
-    """The score with the inputs first minus that without, of a model's seeds on items of confirm."""
+    """The score with the inputs first, and `settings`, minus that without, of a model's seeds on items of confirm."""
 
     model: str
     difference: float
     interval: Interval
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def refuse_unable(dataset: Dataset, models: Sequence[str]) -> None:
@@ -68,7 +70,11 @@ def twins(race: Race, finalists: Sequence[Finalist], entries: Sequence[Entry]) -
             race.reporter.say(f"{finalist.model} does not learn the inputs first: {why_not}")
             continue
         name = inputs_first(finalist.model)
-        counted = replace(entry.counted, model=name, pretrained=Pretrained(INPUTS, None, counted=True), trials=0)
+        own = entries_of([race.arms[name]], race.task, race.budget)[0].counted
+        counted = replace(
+            entry.counted, model=name, pretrained=Pretrained(INPUTS, None, counted=True), trials=0,
+            params=own.params, macs=own.macs, artifact_bytes=own.artifact_bytes,
+        )  # fmt: skip
         found.append(replace(finalist, model=name))
         told.append(replace(entry, counted=counted, arm=race.arms[name]))
     return found, told
@@ -98,7 +104,8 @@ def gains(race: Race, finals: Mapping[str, Sequence[dict[str, Any]]], plan: Fina
 
     made = []
     for one in race.once("inputs first", measure)["gained"]:
-        gained = Gained(one["model"], one["difference"], tuple(one["interval"]))
+        settings = race.arms[inputs_first(one["model"])].settings
+        gained = Gained(one["model"], one["difference"], tuple(one["interval"]), settings)
         statement = gave(gained, race.task.primary)
         made.append(Reason(gained.model, "inputs", NAME, statement, gained.difference, gained.interval))
     return made
@@ -109,7 +116,7 @@ def gave(one: Gained, metric: Metric) -> str:
     low, high = one.interval
     unit = " points" if metric.direction == "max" else f" {metric.name}"
     found = f"{gap(one.difference, metric)}{unit} ({gap(low, metric)} to {gap(high, metric)})"
-    time = f"in the same time, {SHARE:.0%} of it for the inputs"
+    time = f"in the same time, {SHARE:.0%} of it for the inputs{bracketed(one.settings)}"
     if low <= 0 <= high:
         return f"{NAME}: no difference could be measured for {one.model}, {found}, {time}."
     return f"{NAME}: {found} for {one.model}, {time}."

@@ -81,8 +81,8 @@ def batched(recipe: Recipe, dataset: Dataset) -> Recipe:
 
 
 def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
-    """The recipe with nothing left to choose: size, learning rate, augmentation and settings with which hidden tokens are
-    learned filled in, epochs counted in steps.
+    """The recipe with nothing left to choose: size, learning rate, augmentation, and settings with which inputs are
+    learned first, filled in, epochs counted in steps.
 
     Raises:
         InputError: unknown model, other data than the recipe was made for, augmentation for another modality, or
@@ -102,11 +102,10 @@ def resolve(recipe: Recipe, dataset: Dataset) -> Recipe:
             "leave it out: batch_size says how many items a batch has",
         )
     per_epoch = Stream(dataset, recipe.batch_size, recipe.seed, batch_tokens=recipe.batch_tokens).per_epoch
-    hidden = dataset.spec.target.mask is not None or recipe.inputs_first is not None
-    fitting = architecture.masked if hidden and not recipe.begin and recipe.fingerprint is None else {}
+    learns_inputs = recipe.inputs_first is not None and recipe.fingerprint is None
     changes: dict[str, Any] = {
         "model": f"{architecture.name}/{size}", "fingerprint": fingerprint,
-        "settings": {**fitting, **recipe.settings},
+        "settings": {**(architecture.masked if learns_inputs else {}), **recipe.settings},
         "augment": _augment(recipe, dataset, per_epoch),
     }  # fmt: skip
     if recipe.optimiser.lr is None:

@@ -48,6 +48,7 @@ def pretrain(
         set: one entry of the recipe, key=value: --set optimiser.lr=0.01 --set settings.depth=2.
     """
     from triarch.core.errors import InputError, near
+    from triarch.models import registry
     from triarch.verbs.train import train
 
     objectives = {"causal": "language-model", "masked": "masked-model"}
@@ -57,6 +58,8 @@ def pretrain(
         raise InputError("no data is named", "triarch pretrain TEXTS --model decoder/nano, say")
     given = {"context": context, "tokenizer": tokenizer}
     entries: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if objective == "masked":
+        entries |= {f"settings.{name}": value for name, value in registry.parse(model)[0].masked.items()}
     if steps is epochs is seconds is None:
         epochs = 1
     return train(

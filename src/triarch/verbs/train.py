@@ -65,6 +65,7 @@ def train(
     """
     from shlex import quote
 
+    import torch
     from safetensors.torch import save
 
     from triarch.core.errors import Interrupted
@@ -100,6 +101,8 @@ def train(
     with computing(asked.threads, asked.seed, flush_denormals=True):
         weights = None if base is None else base.weights()
         if asked.inputs_first is not None and not (resume and (resume / "run" / CHECKPOINT).exists()):
+            with torch.random.fork_rng():
+                start(asked, dataset, learned)  # what cannot be is told before anything is learned
             weights = _inputs_first(asked, dataset)
         trainer = start(asked, dataset, learned, weights)
         read = dataset.source.notes if dataset.source.corpus else ()
