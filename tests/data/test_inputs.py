@@ -42,3 +42,16 @@ def test_damaged_arrays_are_told(tmp_path):
         for spec in (GREY, reference("series")):
             with pytest.raises(InputError, match=name):
                 read_for(spec, 1.0, [str(tmp_path / name)])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_a_table_is_no_list_of_texts(tmp_path, suffix):
+    (tmp_path / f"x{suffix}").write_text("id,en\n0,ant\n")
+    with pytest.raises(InputError, match="of a table"):
+        read_for(reference("text"), 1.0, [str(tmp_path / f"x{suffix}")])
+
+
+def test_a_missing_file_is_no_text(tmp_path):
+    with pytest.raises(InputError, match=r"there is no file 'sentnces\.txt'"):
+        read_for(reference("text"), 1.0, ["sentnces.txt"])
+    assert read_for(reference("text"), 1.0, ["read it in x.txt", "e.g."])[1] == ["read it in x.txt", "e.g."]

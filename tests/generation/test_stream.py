@@ -100,9 +100,9 @@ def test_events_come_one_by_one():
     ("given", "settings", "options", "said"),
     [
         ([], {}, {}, "no prompt"),
-        ([[]], {}, {}, "prompt 0"),
-        ([[1, 11]], {}, {}, "prompt 0"),
-        ([[-1]], {}, {}, "prompt 0"),
+        ([[]], {}, {}, "prompt 1"),
+        ([[1, 11]], {}, {}, "prompt 1"),
+        ([[-1]], {}, {}, "prompt 1"),
         ([[1]], {"stop": ("x",)}, {}, "--stop"),
         ([[1]], {}, {"seeds": [1, 2]}, "seed"),
         ([[1]], {}, {"seeds": [-1]}, "seed"),

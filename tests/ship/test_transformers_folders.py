@@ -233,10 +233,14 @@ def test_without_a_tokenizer_there_are_logits_but_no_text(saved):
     ("architecture", "settings", "words"),
     [
         ("lstm", {}, ["lstm/nano", "language-model", "decoder for language-model", "encoder for masked-model"]),
-        ("encoder", {}, ["norm_first is True", "BERT's is False"]),
-        ("encoder", {**BERT, "position": "alibi"}, ["position is 'alibi'"]),
-        ("decoder", {**GPT2, "window": 4}, ["GPT-2: window is 4", "Llama"]),
-        ("decoder", {"position": "sinusoidal"}, ["position is 'sinusoidal'", "'rotary'", "'learned'"]),
+        (
+            "encoder",
+            {},
+            ["BERT would be trained with", "--set settings.norm_first=false --set settings.embed_norm=true"],
+        ),
+        ("encoder", {**BERT, "position": "alibi"}, ["--set settings.position=learned"]),
+        ("decoder", {**GPT2, "window": 4}, ["--set settings.window=null", "Llama"]),
+        ("decoder", {"position": "sinusoidal"}, ["GPT-2", "position=learned", "Llama", "position=rotary"]),
     ],
 )
 def test_what_has_no_counterpart_is_refused_by_name(architecture, settings, words, tmp_path):

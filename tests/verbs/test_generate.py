@@ -108,7 +108,8 @@ def test_bad_options(models, options, said):
         ("{", "line 2"),
         ("3", "line 2"),
         ('{"prompt": "a", "seed": -1}', "seed"),
-        ('{"seed": 1}', "line 2"),
+        ('{"seed": 1}', "line 2 has no prompt"),
+        ('{"prompt": "a", "id": 7}', "line 2: nothing is made of id"),
         pytest.param("[" * 100_000, "line 2", id="deep"),
         pytest.param("1" * 5_000, "line 2", id="digits"),
     ],
@@ -117,6 +118,20 @@ def test_bad_lines(models, tmp_path, line, said):
     (tmp_path / "p.jsonl").write_text(f'"a"\n{line}\n')
     with pytest.raises(InputError, match=said):
         triarch.generate(models["model"], prompts=tmp_path / "p.jsonl")
+
+
+def test_a_prompt_that_does_not_fit_is_told_before_any_is_written(models, tmp_path, monkeypatch):
+    short = tmp_path / "short"
+    triarch.pretrain(
+        ["ant bee cat dog " * 9] * 3 + ["eel " * 40, "fox " * 40, "gnu " * 40], model="encoder/nano", steps=1,
+        context=32, tokenizer="bytes", out=short,
+    )  # fmt: skip
+    monkeypatch.setattr("triarch.verbs.generate._events", lambda *_: pytest.fail("it wrote"))
+    (tmp_path / "p.txt").write_text("a\n" * 39 + "a" * 30)
+    with pytest.raises(InputError, match=r"prompt 40 has 31 tokens.*this model has"):
+        triarch.generate(short, prompts=tmp_path / "p.txt", max_tokens=8)
+    with pytest.raises(InputError, match=r"prompt 40 .*the draft has places"):
+        triarch.generate(models["model"], prompts=tmp_path / "p.txt", max_tokens=8, draft=short)
 
 
 def test_lines_end_where_json_has_it(models, tmp_path):

@@ -81,7 +81,7 @@ def test_messages_and_prompts_of_a_file(answers, tmp_path):
     made = triarch.generate(out, prompts=prompts, chat=True, temperature=0.0, max_tokens=9, threads=1).texts
     assert [text.text for text in made] == ["dog", "dog", "ant"]
     assert made[1].prompt == "say dog\n\n3"
-    with pytest.raises(InputError, match="line 2 has no prompt"):
+    with pytest.raises(InputError, match=r"line 2 has messages.*\n.*--chat"):
         triarch.generate(out, prompts=prompts)
 
 

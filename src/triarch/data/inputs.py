@@ -17,6 +17,8 @@ from triarch.core.spec import Spec
 from triarch.data.picture import MODES, quiet, read_picture
 from triarch.data.source import Inputs
 
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+
 
 def read_for(spec: Spec, scale: float, inputs: Sequence[str]) -> tuple[list[str], Inputs]:
     """Read inputs for a model of `spec`.
@@ -44,6 +46,7 @@ def _read(spec: Spec, scale: float, one: str) -> Iterator[tuple[str, Any]]:
     path = Path(one)
     exists = _is_file(path)
     if spec.modality == "text":
+        _refuse_tables(one, path, exists)
         texts = path.read_text(encoding="utf-8", errors="replace").split("\n") if exists else [one]
         yield from ((text, text) for text in texts if text or not exists)
         return
@@ -55,6 +58,14 @@ def _read(spec: Spec, scale: float, one: str) -> Iterator[tuple[str, Any]]:
         yield one, _picture(path, spec, scale)
     else:
         yield one, _table(path)
+
+
+def _refuse_tables(one: str, path: Path, exists: bool) -> None:
+    """Texts are read from files line by line, and what is not there is no text where it is called like a file."""
+    if exists and path.suffix in TABLES:
+        raise InputError(f"{path}: of a table it is not known what to read", "write a text a line into a .txt")
+    if not exists and path.suffix in (".txt", *TABLES) and len(one.split()) == 1:
+        raise InputError(f"there is no file {one!r}", "give a file that is there, or the text itself")
 
 
 def _is_file(path: Path) -> bool:

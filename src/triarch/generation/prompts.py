@@ -12,22 +12,25 @@ from triarch.generation.network import Network
 PASS, MOST_ROOM = 2_048, 8_192
 
 
-def check(prompts: list[list[int]], network: Network, max_tokens: int) -> None:
+def check(prompts: list[list[int]], network: Network, max_tokens: int, whose: str = "this model") -> None:
     """That each prompt has tokens of the vocabulary, and that the network can go so far.
+
+    Args:
+        whose: what the network is called.
 
     Raises:
         InputError: it is not so.
     """
     if not prompts:
         raise InputError("there is no prompt", "give one")
-    for number, prompt in enumerate(prompts):
+    for number, prompt in enumerate(prompts, 1):
         if not prompt or min(prompt) < 0 or max(prompt) >= network.vocab_size:
             raise InputError(f"prompt {number}: tokens from 0 to {network.vocab_size - 1} are wanted, one at least")
         if network.longest is not None and len(prompt) + max_tokens - 1 > network.longest:  # the last is not read
             room = network.longest - len(prompt) + 1
             raise InputError(
                 f"prompt {number} has {len(prompt):,} tokens: with --max-tokens {max_tokens:,} it would go beyond the "
-                f"{network.longest:,} that this model has places for",
+                f"{network.longest:,} that {whose} has places for",
                 f"--max-tokens {room}" if room > 0 else "give a shorter prompt",
             )
 

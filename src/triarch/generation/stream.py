@@ -95,7 +95,7 @@ def stream(
     asked = [list(prompt) for prompt in prompts]
     check(asked, network, settings.max_tokens)
     if draft is not None:
-        check(asked, draft, settings.max_tokens)
+        check(asked, draft, settings.max_tokens, "the draft")
     if settings.stop and decode is None:
         raise InputError("--stop: there is no tokenizer to tell text from tokens by", "leave it out")
     if draft is not None and settings.beams > 1:

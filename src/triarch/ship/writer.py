@@ -13,6 +13,7 @@ from triarch.data.preprocess import collate
 from triarch.data.template import USER, Dialogue
 from triarch.data.tokens import encode, end_of, special
 from triarch.generation.network import Network
+from triarch.generation.prompts import check
 from triarch.layers.position import places_of
 from triarch.layers.weight_layout import lay_out
 from triarch.model import Pair
@@ -57,6 +58,15 @@ class Writer:
         ends = [end, None if self.chat is None else self.chat.end]
         self.end = tuple(dict.fromkeys(one for one in ends if one is not None))
         self.banned = tuple(token for token in special(self.tokenizer) if token not in self.end)
+
+    def check(self, texts: Sequence[str | Dialogue], max_tokens: int, whose: str = "this model") -> None:
+        """That it can go on with each of `texts` for so long; what translates reads any.
+
+        Raises:
+            InputError: it cannot.
+        """
+        if not isinstance(self._artifact.model, Pair):
+            check([self.read(text) for text in texts], self._network, max_tokens, whose)
 
     def begin(self, texts: Sequence[str | Dialogue], rows_each: int = 1) -> tuple[Network, list[list[int]]]:
         """What `texts` are gone on with or translated by, and the tokens to begin with; see `read`.

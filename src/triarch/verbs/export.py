@@ -14,8 +14,9 @@ def export(artifact: str | Path, *, to: str = "hf", out: Path | None = None) -> 
         artifact: folder that `pretrain`, `train` or `choose` wrote, or one of Transformers.
         to: hf: the folder that Transformers opens (AutoModelForCausalLM, MaskedLM or Seq2SeqLM; AutoTokenizer), for
             language models of decoder, mamba2 and griffin, masked ones of encoder as BERT, and translators of
-            encoder+decoder as Marian. peft: what `finetune --adapt lora` added to such a model alone, for
-            PeftModel.from_pretrained; the head of another task stays behind.
+            encoder+decoder as Marian; where the settings are not those of the layout, it is told with which it would
+            be trained. peft: what `finetune --adapt lora` added to a decoder, an encoder or a pair of these alone,
+            for PeftModel.from_pretrained on the base, which `--to hf` exports; the head of another task stays behind.
         out: the folder; must be new or empty. exports/NAME-N if not given.
     """
     from triarch.core.errors import InputError, near

@@ -36,7 +36,8 @@ def finetune(
     Args:
         artifact: folder of a trained model, of `pretrain`, `train` or `choose`, or of Transformers,
             sentence-transformers or peft.
-        data: as `train` takes it.
+        data: as `train` takes it. A causal language model learns to answer from rows with `instruction`, `input` (may
+            be left out) and `output`, or with `messages`, lists of objects with `role` and `content`.
         adapt: full: all weights; head: the backbone stays; gradual: stage by stage from the head down, with --steps or
             --epochs; lora: matrices of low rank are added to the backbone, and merged in at the end.
         steps: stop after this many steps.
@@ -52,7 +53,7 @@ def finetune(
             learned as the model's own was.
         context: of a language model: the tokens that it sees, more than it was trained on or fewer; rotary positions
             are scaled for more (--set adapt.scaling=llama3, ntk, linear or none), learned ones get new rows.
-        out: folder of the new artifact; must be new or empty. runs/NAME-N if not given.
+        out: folder of the new artifact; must be new or empty. runs/DATA-MODEL-N if not given.
         set: one entry of the recipe, key=value: --set adapt.rank=4 --set optimiser.lr=0.001.
     """
     from typing import get_args

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 32
 MOST_PROMPTS = 100_000
+MESSAGES = '{"messages": [{"role": "user", "content": "text"}]}'
 
 
 def generate(
@@ -42,11 +43,13 @@ def generate(
         beams: search for the most probable text with so many beginnings side by side, in place of drawing.
         length_penalty: with beams; above 0 favours longer texts.
         stop: end the text before this string; may be given several times.
-        seed: of what is drawn; each text depends on its own seed alone, never on the others of a file.
-        draft: a smaller artifact with the same tokenizer that runs ahead; the texts are distributed as without it.
+        seed: of what is drawn for each text that has none of its own in a .jsonl; a text never depends on the others of
+            a file.
+        draft: a smaller artifact with the same tokenizer (`pretrain --tokenizer ARTIFACT/tokenizer.json`) that runs
+            ahead; the texts are distributed as without it.
         chat: the prompt is what a user says: it goes into the artifact's own template, and the answer comes; for what
             was fine-tuned on instructions or messages, here or elsewhere.
-        logprobs: tell the log-probability of each token.
+        logprobs: tell the log-probability of each token, with --json.
         threads: threads inside an operation; all cores if not given.
     """
     from time import perf_counter
@@ -57,7 +60,7 @@ def generate(
     shaped = _settings(
         max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, beams, length_penalty, stop, logprobs
     )
-    writers = _writers(artifact, draft, chat)
+    writers = _writers(artifact, draft, chat, asked, max_tokens)
     made: list[Written] = []
     for start in range(0, len(asked), AT_ONCE):
         batch = asked[start : start + AT_ONCE]
@@ -88,7 +91,7 @@ def stream(
     shaped = _settings(
         max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, beams, length_penalty, stop, logprobs
     )
-    writers = _writers(artifact, draft, chat)
+    writers = _writers(artifact, draft, chat, asked, max_tokens)
     for start in range(0, len(asked), AT_ONCE):
         batch = asked[start : start + AT_ONCE]
         waiting, done, turn = ["" for _ in batch], [False for _ in batch], 0
@@ -105,8 +108,10 @@ def stream(
                 yield "\n" if prompts is None else f"\n--- {start + turn} of {len(asked)}\n"
 
 
-def _writers(artifact: str | Path, draft: str | None, chat: bool) -> tuple[Writer, Writer | None]:
-    """The model, and the one that runs ahead."""
+def _writers(
+    artifact: str | Path, draft: str | None, chat: bool, asked: list[Asked], max_tokens: int
+) -> tuple[Writer, Writer | None]:
+    """The model, and the one that runs ahead; both can go on with all that is asked."""
     from triarch.core.errors import InputError
     from triarch.ship.open import load
     from triarch.ship.writer import Writer
@@ -114,7 +119,13 @@ def _writers(artifact: str | Path, draft: str | None, chat: bool) -> tuple[Write
     writer = Writer(load(artifact), chat)
     ahead = None if draft is None else Writer(load(draft))
     if ahead is not None and ahead.tokenizer.to_str() != writer.tokenizer.to_str():
-        raise InputError(f"{draft} has another tokenizer than {artifact}", "train the draft with the model's tokenizer")
+        raise InputError(
+            f"{draft} has another tokenizer than {artifact}",
+            f"train the draft with --tokenizer {artifact}/tokenizer.json",
+        )
+    writer.check([prompt for prompt, _ in asked], max_tokens)
+    if ahead is not None:
+        ahead.check(_said(asked), max_tokens, "the draft")
     return writer, ahead
 
 
@@ -206,10 +217,14 @@ def _entry(entry: Any, chat: bool, where: str) -> str | Dialogue:
     from triarch.core.errors import InputError
     from triarch.data.dialogues import read_message
 
-    kind = "messages" if chat and isinstance(entry, dict) and "messages" in entry else "prompt"
-    wanted = list if kind == "messages" else str
-    if not isinstance(entry, dict) or not isinstance(entry.get(kind), wanted) or entry.keys() - {kind, "seed"}:
-        raise InputError(f"{where} has no prompt", 'write "text" or {"prompt": "text", "seed": 1}')
+    kind = "messages" if isinstance(entry, dict) and "messages" in entry else "prompt"
+    if kind == "messages" and not chat:
+        raise InputError(f"{where} has messages, for which the model's own template is wanted", "add --chat")
+    wanted, example = (list, MESSAGES) if kind == "messages" else (str, '"text" or {"prompt": "text", "seed": 1}')
+    if not isinstance(entry, dict) or not isinstance(entry.get(kind), wanted):
+        raise InputError(f"{where} has no {kind}", f"write {example}")
+    if unknown := entry.keys() - {kind, "seed"}:
+        raise InputError(f"{where}: nothing is made of {', '.join(sorted(unknown))}", f"write {kind} and seed alone")
     prompt = entry[kind]
     if isinstance(prompt, str):
         return prompt

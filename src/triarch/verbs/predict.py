@@ -21,10 +21,10 @@ def predict(
     `forecast` for long frames.
 
     Args:
-        artifact: folder that `train` or `choose` wrote.
-        inputs: pictures, .npy or .npz files (x), .csv or .txt files; for text also the text itself, which may be what
-            is translated; for a model that continues series a table with the columns of the training data, whose last
-            steps are continued.
+        artifact: folder of a trained model, or of Transformers.
+        inputs: pictures, .npy or .npz files (x), a .csv of a series; for text a .txt with a text a line, of which
+            empty ones are left out, or the text itself, which may be what is translated; for a model that continues
+            series a table with the columns of the training data, whose last steps are continued.
         beams: translate by the most probable text of so many that are searched side by side; if not given, by the
             likeliest token each time. `triarch generate` translates too, and can do all else.
         length_penalty: with beams; above 0 favours longer texts; 1 if not given.

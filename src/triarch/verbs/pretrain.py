@@ -30,7 +30,7 @@ def pretrain(
 
     Args:
         data: a file of text, JSON lines or Parquet, a folder of such with all below it, an hf: set, or web, which is
-            built in; in Python also a list of texts.
+            built in; rows with `instruction` and `output`, or `messages`; in Python also a list of texts.
         objective: causal: tell the next token of each; masked: tell hidden ones from both sides, of whole words with
             --set whole_words=true.
         model: architecture/size, for example mingru/micro.
@@ -44,7 +44,7 @@ def pretrain(
         seed: of weights and batches; 0 if not given.
         threads: threads inside an operation; if not given, as many as prove useful.
         workers: processes that prepare batches; any number gives the same result.
-        out: folder of the artifact; must be new or empty. runs/NAME-N if not given.
+        out: folder of the artifact; must be new or empty. runs/DATA-MODEL-N if not given.
         set: one entry of the recipe, key=value: --set optimiser.lr=0.01 --set settings.depth=2.
     """
     from triarch.core.errors import InputError, near

@@ -58,7 +58,7 @@ def train(
         season: steps of a season; inferred if not given.
         known: columns that are known for the steps ahead too.
         impute: how gaps in series are filled: linear or last; if not given, they are an error.
-        out: folder of the artifact; must be new or empty. runs/NAME-N if not given.
+        out: folder of the artifact; must be new or empty. runs/DATA-MODEL-N if not given.
         recipe: YAML file with any of these and more.
         set: one entry of the recipe, key=value: --set optimiser.lr=0.01 --set settings.depth=2.
         resume: folder of an interrupted training to go on with; nothing else is needed.

@@ -11,7 +11,7 @@ from typing import Any
 from triarch.core.spec import Logits, Spec
 from triarch.models.transformer.encoder import Config
 from triarch.ship.layouts.fields import Fields
-from triarch.ship.layouts.layout import Layout, Pair, Told, joined, same
+from triarch.ship.layouts.layout import Layout, Pair, Told, demand, joined, same
 
 PREFIX, HEAD = "bert.", "cls.predictions."
 BLOCK = {
@@ -53,9 +53,7 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
     }  # fmt: skip
     if config.pool == "class":
         raise ValueError("it has a class token beside the steps, BERT's is one of them")
-    for name, value in wanted.items():
-        if getattr(config, name) != value:
-            raise ValueError(f"{name} is {getattr(config, name)!r}, BERT's is {value!r}")
+    demand("BERT", ("", config, wanted))
     return {
         "model_type": "bert", "architectures": ["BertForMaskedLM"], "vocab_size": spec.vocab_size,
         "max_position_embeddings": spec.max_len, "hidden_size": config.dim, "num_hidden_layers": config.depth,

@@ -7,7 +7,7 @@ from typing import Any
 from triarch.core.spec import Logits, Spec
 from triarch.models.transformer.decoder import Config
 from triarch.ship.layouts.fields import Fields
-from triarch.ship.layouts.layout import Layout, Pair, Told, same
+from triarch.ship.layouts.layout import Layout, Pair, Told, demand, same
 
 PREFIX = "transformer."
 BLOCK = {
@@ -47,9 +47,7 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
         "position": "learned", "norm": "layer", "norm_first": True, "feed": "gelu", "bias": "all", "window": None,
         "embed_scale": 1.0,
     }  # fmt: skip
-    for name, value in wanted.items():
-        if getattr(config, name) != value:
-            raise ValueError(f"{name} is {getattr(config, name)!r}, GPT-2's is {value!r}")
+    demand("GPT-2", ("", config, wanted))
     if config.num_kv_heads not in (None, config.num_heads) or config.head_dim not in (
         None, config.dim // config.num_heads
     ):  # fmt: skip

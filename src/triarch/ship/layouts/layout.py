@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -162,3 +163,19 @@ class Layout:
         """The class of the backbone alone, for that of a whole model."""
         alone = (name for name, task in self.classes.items() if task is None)
         return [next(name for name in alone if classes[0].startswith(name.removesuffix("Model")))]
+
+
+def demand(whose: str, *parts: tuple[str, Any, Mapping[str, Any]]) -> None:
+    """Check that configs have the settings of a layout: (what comes before their names, the config, name → value) each.
+
+    Raises:
+        ValueError: some have not; all of them, as they would be trained with.
+    """
+    faults = [
+        f"--set settings.{side}{name}={json.dumps(value).strip(chr(34))}"
+        for side, config, wanted in parts
+        for name, value in wanted.items()
+        if getattr(config, name) != value
+    ]
+    if faults:
+        raise ValueError(f"{whose} would be trained with {' '.join(faults)}")

@@ -9,7 +9,7 @@ from triarch.core.spec import Logits, Spec
 from triarch.layers.position import Rotary
 from triarch.models.transformer.decoder import Config
 from triarch.ship.layouts.fields import Fields
-from triarch.ship.layouts.layout import Layout, Pair, Told, joined, same
+from triarch.ship.layouts.layout import Layout, Pair, Told, demand, joined, same
 
 PREFIX = "model."
 PROJECTIONS = tuple(f"self_attn.{part}_proj" for part in "qkv")
@@ -98,9 +98,7 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
         ValueError: none of them is made so.
     """
     wanted = {"position": "rotary", "norm": "rms", "norm_first": True, "feed": "swiglu", "embed_scale": 1.0}
-    for name, value in wanted.items():
-        if getattr(config, name) != value:
-            raise ValueError(f"{name} is {getattr(config, name)!r}, Llama's is {value!r}")
+    demand("Llama", ("", config, wanted))
     if config.window is not None and config.bias == "all":
         raise ValueError("window and biases of all projections do not go together in Llama, Qwen2 or Mistral")
     kind, own = "llama", {}

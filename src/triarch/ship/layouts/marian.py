@@ -12,7 +12,7 @@ from typing import Any
 from triarch.core.spec import Logits, Spec
 from triarch.models.registry import Pairing
 from triarch.ship.layouts.fields import Fields
-from triarch.ship.layouts.layout import Answers, Layout, Pair, Told, joined, same
+from triarch.ship.layouts.layout import Answers, Layout, Pair, Told, demand, joined, same
 
 PREFIX = "model."
 SHARED, BIAS = f"{PREFIX}shared.weight", "final_logits_bias"
@@ -87,10 +87,8 @@ def write(config: Pairing, spec: Spec) -> dict[str, Any]:
         ValueError: Marian is not made so.
     """
     source, target = config.source, config.target
-    for side, made, wanted in (("source", source, ENCODER), ("target", target, DECODER)):
-        for name, value in wanted.items():
-            if getattr(made, name) != value:
-                raise ValueError(f"{side}.{name} is {getattr(made, name)!r}, Marian's is {value!r}")
+    feed = {} if source.feed in FEEDS.values() else {"feed": "silu"}
+    demand("Marian", ("source.", source, ENCODER | feed), ("target.", target, DECODER | feed))
     if config.sees != "steps" or target.eps not in (None, EPS):
         raise ValueError(f"sees is {config.sees!r} and target.eps {target.eps}, Marian's are 'steps' and {EPS}")
     if target.num_kv_heads not in (None, target.num_heads) or target.head_dim not in (
@@ -100,8 +98,6 @@ def write(config: Pairing, spec: Spec) -> dict[str, Any]:
     for name in ("dim", "feed", "embed_scale"):
         if getattr(source, name) != getattr(target, name):
             raise ValueError(f"source.{name} is {getattr(source, name)!r}, target.{name} {getattr(target, name)!r}")
-    if source.feed not in FEEDS.values():
-        raise ValueError(f"source.feed is {source.feed!r}, Marian's is silu or relu")
     scales = {1.0: False, math.sqrt(source.dim): True}
     if source.embed_scale not in scales:
         raise ValueError(f"source.embed_scale is {source.embed_scale}, Marian's is one of {list(scales)}")
