@@ -141,6 +141,7 @@ def test_how_probable_it_is_and_what_would_settle_it():
     more = text(replace(tie, settling=Settling(4, 12.3, 2_000)), STORY)
     assert "better with >99% probability: a tie." in more
     assert "4 more seeds of each, about 12 minutes more, would settle it" in more
+    assert "1 more seed of each would settle it" in text(replace(tie, settling=Settling(1, None, 2_000)), STORY)
     assert "4 more seeds of each would settle it" in text(replace(tie, settling=Settling(4, None, 2_000)), STORY)
     items = text(replace(tie, settling=Settling(None, None, 2_000)), STORY)
     assert "More time would not settle it; about 2,000 items of confirm would" in items

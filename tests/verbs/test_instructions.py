@@ -85,6 +85,13 @@ def test_messages_and_prompts_of_a_file(answers, tmp_path):
         triarch.generate(out, prompts=prompts)
 
 
+def test_a_language_model_that_becomes_a_classifier_says_so(base, tmp_path):
+    rows = [f'{{"question": "is {number} even", "answer": "{"no" if number % 2 else "yes"}"}}' for number in range(90)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(rows))
+    done = triarch.finetune(base, tmp_path / "rows.jsonl", target="answer", steps=1, threads=1, out=tmp_path / "out")
+    assert "a language model learns to classify" in done.notes[0]
+
+
 def test_what_was_not_taught_to_answer(base, answers):
     with pytest.raises(InputError, match="--chat"):
         triarch.generate(base, prompt="say ant", chat=True)

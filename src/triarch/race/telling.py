@@ -111,7 +111,8 @@ def _settling(settling: Settling | None) -> str:
         return ""
     if settling.seeds:
         minutes = "" if settling.minutes is None else f", about {_minutes(settling.minutes)} more,"
-        return f" {settling.seeds} more seeds of each{minutes} would settle it, if it stays so large."
+        seeds = "1 more seed" if settling.seeds == 1 else f"{settling.seeds} more seeds"
+        return f" {seeds} of each{minutes} would settle it, if it stays so large."
     if settling.items:
         return f" More time would not settle it; about {settling.items:,} items of confirm would, if it stays so large."
     return " Neither more seeds alone nor a hundred times the items alone would settle it."

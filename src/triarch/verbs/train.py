@@ -106,7 +106,7 @@ def train(
             weights = _inputs_first(asked, dataset)
         trainer = start(asked, dataset, learned, weights)
         read = dataset.source.notes if dataset.source.corpus else ()
-        trainer.notes = [*filter(None, [longer]), *trainer.notes, *read]
+        trainer.notes = [*filter(None, [longer, _changed(base, learned)]), *trainer.notes, *read]
         changing = None if base is None else trained_params(trainer.model)
         stem = f"{Path(dataset.spec.name).stem}-{asked.model.replace('/', '-')}"
         folder = resume or new_folder(out, stem, {"run/recipe.yaml": to_yaml(asked)}, "triarch train")
@@ -166,6 +166,13 @@ def _longer(asked: Any, base: Any) -> tuple[Any, str]:
     if asked.context is None or spec.modality != "text":
         return asked, ""
     return lengthen(asked, spec.max_len, base.config.settings)
+
+
+def _changed(base: Any, learned: Any) -> str:
+    """That a language model becomes something else, which its user may not have meant; "" where it does not."""
+    if base is None or not base.task.causal or learned.causal:
+        return ""
+    return f"a language model learns to {learned.name}; rows with instruction and output would teach it to answer"
 
 
 def _inputs_first(asked: Any, dataset: Any) -> Any:
