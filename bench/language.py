@@ -43,8 +43,10 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 MODELS = "gru+gru/micro,encoder+decoder/micro,tcn+tcn/micro"
 MUON = {"optimiser.name": "muon", "optimiser.momentum": 0.95, "optimiser.lr": 0.006}
-CHANGES: dict[str, dict[str, Any]] = {"gru+gru/micro": MUON, "encoder+decoder/micro": MUON}
-"""What a model's recipe has of its own; `tcn+tcn` has kernels, which Muon leaves alone."""
+CHANGES: dict[tuple[str, str], dict[str, Any]] = {
+    ("translate", "gru+gru/micro"): MUON, ("translate", "encoder+decoder/micro"): MUON,
+}  # fmt: skip
+"""What a recipe has of its own, by task and model; `tcn+tcn` has kernels, which Muon leaves alone."""
 G2P = Package("pip", "g2p-en", "2.1.0", "2a7aabf1fc7f270fcc3349881407988c9245173c2413debbe5432f4a4f31319f")
 WARM_UP, TIMED = 5, 40
 SOUNDS = """<pad> <unk> <s> </s> AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 B CH D DH
@@ -79,7 +81,7 @@ def run(task: str, data: Path, model: str, minutes: float, folder: Path, summary
             triarch.train(resume=folder)
         else:
             given = entries(task, data, model)
-            changes = CHANGES.get(model, {}) | ({"settings.sees": "summary"} if summary else {})
+            changes = CHANGES.get((task, model), {}) | ({"settings.sees": "summary"} if summary else {})
             recipe = recipes.make({**given, "steps": 10**6}, changes)
             with computing(1):
                 dataset = prepare(open_data(str(data), recipe))
