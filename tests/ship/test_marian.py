@@ -196,5 +196,5 @@ def test_tokenizers_that_are_missing(tmp_path):
 def test_a_pair_that_is_made_otherwise_is_refused(ours, tmp_path):
     settings = {"source": MARIAN, "target": {**OURS["target"], "norm_first": True}}
     config = new_config("encoder+decoder", "nano", settings, ours.task, ours.config.spec)
-    with pytest.raises(InputError, match=r"Marian would be trained with --set settings\.target\.norm_first=false"):
+    with pytest.raises(InputError, match=r"Marian: it would be trained with --set settings\.target\.norm_first=false"):
         write(Artifact(config, ours.model, ours.task, ours.preprocessor), tmp_path / "out")

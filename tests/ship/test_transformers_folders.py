@@ -236,7 +236,7 @@ def test_without_a_tokenizer_there_are_logits_but_no_text(saved):
         (
             "encoder",
             {},
-            ["BERT would be trained with", "--set settings.norm_first=false --set settings.embed_norm=true"],
+            ["BERT: it would be trained with", "--set settings.norm_first=false --set settings.embed_norm=true"],
         ),
         ("encoder", {**BERT, "position": "alibi"}, ["--set settings.position=learned"]),
         ("decoder", {**GPT2, "window": 4}, ["--set settings.window=null", "Llama"]),

@@ -62,9 +62,10 @@ def _read(spec: Spec, scale: float, one: str) -> Iterator[tuple[str, Any]]:
 
 def _refuse_tables(one: str, path: Path, exists: bool) -> None:
     """Texts are read from files line by line, and what is not there is no text where it is called like a file."""
-    if exists and path.suffix in TABLES:
+    suffix = path.suffix.lower()
+    if exists and suffix in TABLES:
         raise InputError(f"{path}: of a table it is not known what to read", "write a text a line into a .txt")
-    if not exists and path.suffix in (".txt", *TABLES) and len(one.split()) == 1:
+    if not exists and suffix in (".txt", *TABLES) and len(one.split()) == 1:
         raise InputError(f"there is no file {one!r}", "give a file that is there, or the text itself")
 
 

@@ -53,7 +53,7 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
     }  # fmt: skip
     if config.pool == "class":
         raise ValueError("it has a class token beside the steps, BERT's is one of them")
-    demand("BERT", ("", config, wanted))
+    demand(("", config, wanted))
     return {
         "model_type": "bert", "architectures": ["BertForMaskedLM"], "vocab_size": spec.vocab_size,
         "max_position_embeddings": spec.max_len, "hidden_size": config.dim, "num_hidden_layers": config.depth,

@@ -47,7 +47,7 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
         "position": "learned", "norm": "layer", "norm_first": True, "feed": "gelu", "bias": "all", "window": None,
         "embed_scale": 1.0,
     }  # fmt: skip
-    demand("GPT-2", ("", config, wanted))
+    demand(("", config, wanted))
     if config.num_kv_heads not in (None, config.num_heads) or config.head_dim not in (
         None, config.dim // config.num_heads
     ):  # fmt: skip

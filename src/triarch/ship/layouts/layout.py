@@ -165,7 +165,7 @@ class Layout:
         return [next(name for name in alone if classes[0].startswith(name.removesuffix("Model")))]
 
 
-def demand(whose: str, *parts: tuple[str, Any, Mapping[str, Any]]) -> None:
+def demand(*parts: tuple[str, Any, Mapping[str, Any]]) -> None:
     """Check that configs have the settings of a layout: (what comes before their names, the config, name → value) each.
 
     Raises:
@@ -178,4 +178,4 @@ def demand(whose: str, *parts: tuple[str, Any, Mapping[str, Any]]) -> None:
         if getattr(config, name) != value
     ]
     if faults:
-        raise ValueError(f"{whose} would be trained with {' '.join(faults)}")
+        raise ValueError(f"it would be trained with {' '.join(faults)}")

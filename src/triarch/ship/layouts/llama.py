@@ -98,7 +98,7 @@ def write(config: Config, spec: Spec) -> dict[str, Any]:
         ValueError: none of them is made so.
     """
     wanted = {"position": "rotary", "norm": "rms", "norm_first": True, "feed": "swiglu", "embed_scale": 1.0}
-    demand("Llama", ("", config, wanted))
+    demand(("", config, wanted))
     if config.window is not None and config.bias == "all":
         raise ValueError("window and biases of all projections do not go together in Llama, Qwen2 or Mistral")
     kind, own = "llama", {}

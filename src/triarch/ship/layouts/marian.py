@@ -88,7 +88,7 @@ def write(config: Pairing, spec: Spec) -> dict[str, Any]:
     """
     source, target = config.source, config.target
     feed = {} if source.feed in FEEDS.values() else {"feed": "silu"}
-    demand("Marian", ("source.", source, ENCODER | feed), ("target.", target, DECODER | feed))
+    demand(("source.", source, ENCODER | feed), ("target.", target, DECODER | feed))
     if config.sees != "steps" or target.eps not in (None, EPS):
         raise ValueError(f"sees is {config.sees!r} and target.eps {target.eps}, Marian's are 'steps' and {EPS}")
     if target.num_kv_heads not in (None, target.num_heads) or target.head_dim not in (
