@@ -5,10 +5,11 @@
     python bench/language.py translate --cpu-minutes 40 [--models gru+gru/micro,…] [--summary gru+gru/micro]
 
 A model's steps are as many as its share of processor time allows, at the time that its first steps take. An interrupted
-run goes on where it stood; what is done is not done again. `--summary` names models to be trained once more with only a
-summary of the source in place of attention to its steps. Beside them stand, on the same items of confirm: for spelling
-the real weights of g2p-en (a GRU pair of 0.83 million parameters, trained on cmudict, those words perhaps included),
-for translation the source as it is.
+run goes on where it stood; what is done is not done again. A model writes the likeliest token each time, and once more
+the most probable text of four beams. `--summary` names models to be trained once more with only a summary of the source
+in place of attention to its steps. Beside them stand, on the same items of confirm: for spelling the real weights of
+g2p-en (a GRU pair of 0.83 million parameters, trained on cmudict, those words perhaps included), for translation the
+source as it is.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ CHANGES: dict[tuple[str, str], dict[str, Any]] = {
 """What a recipe has of its own, by task and model; `tcn+tcn` has kernels, which Muon leaves alone."""
 G2P = Package("pip", "g2p-en", "2.1.0", "2a7aabf1fc7f270fcc3349881407988c9245173c2413debbe5432f4a4f31319f")
 WARM_UP, TIMED = 5, 40
+BEAMS = 4
+WRITTEN = ("chrF", "exact match", "corpus chrF", "corpus BLEU")
 SOUNDS = """<pad> <unk> <s> </s> AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 B CH D DH
 EH0 EH1 EH2 ER0 ER1 ER2 EY0 EY1 EY2 F G HH IH0 IH1 IH2 IY0 IY1 IY2 JH K L M N NG OW0 OW1 OW2 OY0 OY1 OY2 P R S SH T TH
 UH0 UH1 UH2 UW UW0 UW1 UW2 V W Y Z ZH""".split()  # noqa: SIM905
@@ -90,13 +93,14 @@ def run(task: str, data: Path, model: str, minutes: float, folder: Path, summary
                 str(data), model=model, task="translate", input=given["input"], target=given["target"],
                 group=given["group"], steps=steps, threads=1, seed=0, out=folder, set=changes,
             )  # fmt: skip
-    scored = triarch.evaluate(folder, threads=1)
+    scored, searched = triarch.evaluate(folder, threads=1), triarch.evaluate(folder, threads=1, beams=BEAMS)
     trained = recipes.read(folder / "run" / "recipe.yaml")
     return {
         "model": model, "sees": "summary" if summary else "steps", "cpu_minutes": minutes, "steps": trained["steps"],
         "optimiser": trained["optimiser"]["name"], "lr": trained["optimiser"]["lr"],
         "params": sum(value.numel() for value in triarch.load(folder).model.parameters()), "n": scored.n,
         **{name: round(value, 4) for name, value in scored.metrics.items()},
+        **{f"{name}, {BEAMS} beams": round(searched.metrics[name], 4) for name in WRITTEN},
     }  # fmt: skip
 
 

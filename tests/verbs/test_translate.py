@@ -7,6 +7,7 @@ import pytest
 import triarch
 from made.spelled import pairs
 from triarch.core.errors import InputError
+from triarch.measure.translation import corpus_chrf
 
 
 def test_from_table_to_answer(place):
@@ -22,6 +23,7 @@ def test_from_table_to_answer(place):
     assert 0.2 < scored.score <= 1
     other = triarch.evaluate(out, table, input="word", target="letters", split="confirm", threads=1)
     assert other.metrics == scored.metrics
+    assert triarch.evaluate(out, threads=1, beams=1).metrics == scored.metrics
     (one, two) = triarch.predict(out, ["abc", "fedcba"], threads=1).predictions
     assert (one.input, two.input) == ("abc", "fedcba")
     assert set(one.text) <= set("ABCDEF ")
@@ -62,10 +64,26 @@ def test_one_generator_writes_by_predict_and_by_generate(place):
         triarch.predict(out, words, length_penalty=2.0)
 
 
+def test_beams_are_scored_as_they_are_written(place):
+    table, out = place / "pairs.csv", place / "artifact"
+    pairs(300).to_csv(table, index=False)
+    given = {"input": "word", "target": "letters"}
+    triarch.train(table, task="translate", model="gru+gru/nano", steps=60, threads=1, out=out, **given)
+    words, letters = (pairs(300)[name].tolist() for name in given.values())
+    greedy = triarch.evaluate(out, table, split="all", threads=1, **given)
+    searched = triarch.evaluate(out, table, split="all", threads=1, beams=4, length_penalty=0.5, **given)
+    written = [one.text for one in triarch.predict(out, words, threads=1, beams=4, length_penalty=0.5).predictions]
+    assert searched.metrics["corpus chrF"] == pytest.approx(corpus_chrf(written, letters))
+    assert searched.metrics["corpus chrF"] != greedy.metrics["corpus chrF"]
+    assert searched.metrics["loss"] == pytest.approx(greedy.metrics["loss"])
+
+
 def test_what_translates_nothing_has_no_beams(place):
     triarch.train("digits", model="plain/nano", steps=2, threads=1, out=place / "other")
     with pytest.raises(InputError, match="models that translate"):
         triarch.predict(place / "other", "x.npy", beams=2)
+    with pytest.raises(InputError, match="models that translate"):
+        triarch.evaluate(place / "other", beams=2)
 
 
 def test_answers_that_were_changed_are_found(place):

@@ -13,6 +13,7 @@ from torch import nn
 
 from triarch.core.results import Metric
 from triarch.core.types import NOTHING, Batch
+from triarch.generation.settings import Settings
 from triarch.measure.statistics import score
 from triarch.model import Pair
 from triarch.tasks.task import Task, joined
@@ -51,8 +52,8 @@ class Scores:
         return self.targets if metric.by_class else None
 
 
-def evaluate(model: nn.Module, task: Task, batches: Iterable[Batch]) -> Scores:
-    """Run `model` over `batches`, whose `items` and `target` are known."""
+def evaluate(model: nn.Module, task: Task, batches: Iterable[Batch], writing: Settings | None = None) -> Scores:
+    """Run `model` over `batches`, whose `items` and `target` are known; a pair writes as `writing` says."""
     was_training = model.training
     model.eval()
     items, targets, metrics, answers = [], [], [], []
@@ -64,7 +65,7 @@ def evaluate(model: nn.Module, task: Task, batches: Iterable[Batch]) -> Scores:
             targets.append(batch.target)
             batch = task.prepare(batch)
             if isinstance(model, Pair):
-                batch = replace(batch, written=model.write(batch))
+                batch = replace(batch, written=model.write(batch, writing))
             output = model(batch)
             metrics.append(task.metrics(output, batch))
             answers.append(task.decode(output, batch))

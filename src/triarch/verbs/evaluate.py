@@ -17,6 +17,8 @@ def evaluate(
     input: str | Sequence[str] = (),
     target: str | None = None,
     group: str | None = None,
+    beams: int | None = None,
+    length_penalty: float | None = None,
     threads: int | None = None,
 ) -> Evaluation:
     """Score an artifact on data.
@@ -28,6 +30,9 @@ def evaluate(
         input: input columns of a table; else what the inputs are (image, text, series), where not to be inferred.
         target: column of the labels, where the data has columns.
         group: column that says which items belong together, as in training.
+        beams: score the most probable translation of so many that are searched side by side; if not given, that of the
+            likeliest token each time.
+        length_penalty: with beams; above 0 favours longer texts; 1 if not given.
         threads: threads inside an operation; all cores if not given.
     """
     from triarch.core.errors import InputError
@@ -40,8 +45,10 @@ def evaluate(
     from triarch.training import recipe as recipes
     from triarch.training.evaluate import evaluate as score_batches
     from triarch.training.start import open_data
+    from triarch.verbs.predict import writing
 
     loaded = load(artifact)
+    how = writing(loaded, beams, length_penalty)
     spec, metric = loaded.config.spec, loaded.task.primary
     if spec.target.kind == "features":
         raise InputError(
@@ -100,7 +107,7 @@ def evaluate(
         rows = (dataset.folded(recipe.fold) if own and recipe else dataset).rows(split)
         if not len(rows):
             raise InputError(f"{source.name}: no item is in split {split}", "--split all")
-        scores = score_batches(loaded.model, loaded.task, dataset.batches(rows))
+        scores = score_batches(loaded.model, loaded.task, dataset.batches(rows), how)
     values = scores.metrics[metric.name]
     metrics = scores.summary(metric) | _corpus(loaded.task, scores, dataset)
     return Evaluation(

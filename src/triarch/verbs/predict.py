@@ -44,20 +44,24 @@ def predict(
     with computing(cores() if threads is None else threads):
         loaded = load(artifact)
         spec, settings = loaded.config.spec, loaded.preprocessor.settings
-        writing = _writing(loaded, beams, length_penalty, max_tokens)
+        asked = writing(loaded, beams, length_penalty, max_tokens)
         if spec.target.kind == "future":
             forecasts = []
             for one in inputs:
                 forecasts += loaded.forecast(read_frame(Path(one)), str(one))
             return Predictions(str(artifact), forecasts)
         names, raw = read_for(spec, settings.scale, [str(one) for one in inputs])
-        return Predictions(str(artifact), loaded.predict(raw, names, writing))
+        return Predictions(str(artifact), loaded.predict(raw, names, asked))
 
 
-def _writing(
-    loaded: Artifact, beams: int | None, length_penalty: float | None, max_tokens: int | None
+def writing(
+    loaded: Artifact, beams: int | None, length_penalty: float | None, max_tokens: int | None = None
 ) -> Settings | None:
-    """How a model that translates is to write; None: as it was scored."""
+    """How a model that translates is to write; None: the likeliest token each time.
+
+    Raises:
+        InputError: the model does not translate, or a penalty without beams.
+    """
     from triarch.core.errors import InputError
     from triarch.generation.settings import Settings
     from triarch.model import Pair
