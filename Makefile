@@ -17,8 +17,8 @@ test-all: .venv/.test  ## all; the page tests need Debian's package chromium
 	$(PYTEST)
 
 lint: .venv/.test  ## style, types, floors
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench docs
+	$(BIN)/ruff format --check src tests bench docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

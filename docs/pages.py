@@ -24,13 +24,14 @@ def page(architecture: Architecture) -> str:
     text = inspect.getdoc(module) or ""
     first, _, rest = text.partition("\n\n")
     causal = ", ".join(f"`{name}={value}`" for name, value in (architecture.causal or {}).items())
+    masked = [f"`{name}={value}`" for name, value in architecture.masked.items()]
     facts = [
         f"- family: {architecture.family}",
         f"- serves: {', '.join(architecture.modalities)}",
         *(f"- not {modality}: {reason}" for modality, reason in architecture.lacks.items()),
         f"- step by step: {'always' if causal == '' else 'with ' + causal}" if architecture.causal is not None else
         "- step by step: no, it is not causal",
-        *(f"- hidden tokens: learned with `{name}={value}`, if not set otherwise" for name, value in architecture.masked.items()),
+        *(f"- hidden tokens: learned with {setting}, if not set otherwise" for setting in masked),
         "- learning rates worth trying with AdamW: {:g} to {:g}".format(*architecture.learning_rates),
         f"- source: `{module.__name__.replace('.', '/')}.py`" if module else "",
     ]  # fmt: skip
