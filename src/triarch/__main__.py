@@ -1,5 +1,18 @@
-"""`python -m triarch`."""
+"""`triarch`, and `python -m triarch`."""
 
-from triarch.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command line; what it needs is imported here, so that it can be broken off then too."""
+    try:
+        from triarch.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

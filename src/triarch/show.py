@@ -41,8 +41,10 @@ def _answers(predictions: Predictions) -> list[dict[str, Any]]:
 
 
 def _show_choice(console: Console, choice: Choice) -> None:
-    keys = ("model", "family", "params", "latency_ms", "score", "interval", "status")
-    raced = [{key: getattr(one, key) for key in keys} for one in choice.candidates if one.score is not None]
+    scored = [one for one in choice.candidates if one.score is not None]
+    state = ["state_bytes"] * any(one.state_bytes is not None for one in scored)
+    keys = ("model", "family", "params", "latency_ms", *state, "score", "interval", "status")
+    raced = [{key: getattr(one, key) for key in keys} for one in scored]
     console.print(_table(raced))
     baselines = [{"baseline": one.name, "score": one.score, "seconds": one.seconds} for one in choice.baselines]
     console.print(_table(baselines))

@@ -61,7 +61,7 @@ def test_it_is_read_once(tmp_path, monkeypatch):
     fill(tmp_path)
     first = open_source(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(texts, "_read", None)
+        patch.setattr(texts, "read_text", None)
         assert list(open_source(tmp_path).inputs) == list(first.inputs)
     (tmp_path / "spam" / "003.txt").write_text("other")
     assert open_source(tmp_path).inputs[7] == "other"

@@ -25,6 +25,16 @@ def test_the_end_is_found_whatever_it_is_called(tmp_path, end):
     assert notes[1:] == ["[MASK] is added to it as number 4"]
 
 
+@pytest.mark.parametrize("end", ["<|eot|>", "<｜end▁of▁sentence｜>", "<EOS>", "<end>"])
+def test_an_end_that_nobody_listed_is_known_by_its_name(end):
+    assert end_of(words("<begin>", end)) == 4
+    assert end_of(words(end, "</s>")) == 4
+
+
+def test_what_only_sounds_like_an_end_is_none():
+    assert end_of(words("<|start_header_id|>", "<|end_header_id|>", "<legend>", "<sender>")) is None
+
+
 def test_a_missing_end_is_added_after_the_last(tmp_path):
     words().save(str(tmp_path / "tokenizer.json"))
     tokenizer, notes = read_tokenizer(tmp_path / "tokenizer.json")

@@ -223,6 +223,8 @@ def test_a_backbone_alone_is_opened_as_one(saved, tmp_path):
 def test_without_a_tokenizer_there_are_logits_but_no_text(saved):
     folder = saved("GPT-2")
     assert triarch.load(folder).logits(IDS).shape == (2, 12, 29)
+    with pytest.raises(InputError, match="places that were learned"):
+        triarch.load(folder).logits(torch.ones(1, 500, dtype=torch.long))
     with pytest.raises(InputError, match=r"tokenizer\.json"):
         triarch.evaluate(folder, ["a text\n" * 9] * 5)
     with pytest.raises(InputError, match=r"tokenizer\.json"):

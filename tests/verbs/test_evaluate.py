@@ -23,3 +23,16 @@ def test_series_in_other_steps_are_refused(tmp_path, times, told):
     assert triarch.evaluate(tmp_path / "a", hours).n > 0
     with pytest.raises(InputError, match=told):
         triarch.evaluate(tmp_path / "a", series(times))
+
+
+def test_data_that_is_named_from_another_folder(place, monkeypatch):
+    rows = [{"text": f"text {number}", "label": "ab"[number % 2]} for number in range(60)]
+    pd.DataFrame(rows).to_csv("rows.csv", index=False)
+    triarch.train("rows.csv", model="tcn/nano", steps=2, threads=1, out=place / "a")
+    scored = triarch.evaluate(place / "a", threads=1)
+    monkeypatch.chdir(place)
+    with pytest.raises(InputError, match=r"the data was 'rows\.csv', which is not to be found"):
+        triarch.evaluate(place / "a")
+    with pytest.raises(InputError, match=r"the data was 'rows\.csv'"):
+        triarch.train(resume=place / "a")
+    assert triarch.evaluate(place / "a", "work/rows.csv", threads=1).score == scored.score

@@ -57,6 +57,31 @@ def test_a_draft_and_beams_and_stops(models):
     assert triarch.generate(models["model"], beams=3, **given).texts[0].text
 
 
+def test_a_folder_of_transformers_takes_the_draft_of_what_it_was_made_of(models, tmp_path):
+    triarch.export(models["model"], to="hf", out=tmp_path / "theirs")
+    given = {"prompt": "ant bee ", "max_tokens": 8, "temperature": 0.0, "threads": 1}
+    greedy = triarch.generate(models["model"], **given).texts[0].text
+    for model, draft in ((tmp_path / "theirs", models["draft"]), (models["model"], tmp_path / "theirs")):
+        assert triarch.generate(model, draft=str(draft), **given).texts[0].text == greedy
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [None, [[1], [2, 3]], [[0.5]], [[True]], [[9, 300]], [[-1]], [1, 2], np.zeros((1, 0), int), [["a"]]],
+    ids=str,
+)
+def test_what_are_no_tokens_has_no_logits(models, ids):
+    with pytest.raises(InputError, match="token ids"):
+        triarch.load(models["model"]).logits(ids)
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "uint16", "uint32", "uint64", "int32"])
+def test_tokens_may_come_in_any_whole_numbers(models, kind):
+    loaded = triarch.load(models["model"])
+    wanted = loaded.logits([[5, 97, 98]])
+    assert loaded.logits(np.array([[5, 97, 98]], dtype=kind)).equal(wanted)
+
+
 def test_the_command_streams_what_json_tells(models):
     command = [sys.executable, "-m", "triarch", "generate", str(models["model"]), "--prompt", "ant ", "--seed", "5"]
     command += ["--max-tokens", "12", "--threads", "1", "--top-k", "20"]
@@ -93,6 +118,13 @@ def test_of_several_prompts_all_are_printed(models, tmp_path):
         ({"prompt": "a", "threads": 0}, "--threads 0"),
         ({"prompt": "a", "threads": -2}, "--threads -2"),
         ({"prompt": 5}, "no text"),
+        ({"prompts": ["a"]}, "no path"),
+        ({"prompt": "a", "max_tokens": 3.5}, "--max-tokens"),
+        ({"prompt": "a", "max_tokens": "3"}, "--max-tokens"),
+        ({"prompt": "a", "seed": None}, "--seed"),
+        ({"prompt": "a", "top_k": 1.5}, "--top-k"),
+        ({"prompt": "a", "temperature": None}, "--temperature"),
+        ({"prompt": "a", "stop": [3]}, "--stop"),
     ],
     ids=str,
 )

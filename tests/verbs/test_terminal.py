@@ -62,3 +62,17 @@ def test_verify_exits_2_where_the_answers_differ(artifact, tmp_path):
     assert json.loads(done.stdout)["ok"] is False
     assert b"other answers" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("content", "told"), [(b"sch\xf6n", b"is not UTF-8: byte 0xf6 at 3"), (b"", b"is empty")])
+def test_a_file_that_is_no_text_is_not_answered(artifact, tmp_path, content, told):
+    (tmp_path / "x.txt").write_bytes(content)
+    done = run("predict", str(artifact), str(tmp_path / "x.txt"))
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def test_an_interrupt_while_the_command_line_is_imported(tmp_path):
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    done = run("list", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (130, b"interrupted\n")

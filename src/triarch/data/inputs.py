@@ -16,6 +16,7 @@ from triarch.core.errors import InputError
 from triarch.core.spec import Spec
 from triarch.data.picture import MODES, quiet, read_picture
 from triarch.data.source import Inputs
+from triarch.data.texts import read_text
 
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
@@ -47,7 +48,7 @@ def _read(spec: Spec, scale: float, one: str) -> Iterator[tuple[str, Any]]:
     exists = _is_file(path)
     if spec.modality == "text":
         _refuse_tables(one, path, exists)
-        texts = path.read_text(encoding="utf-8", errors="replace").split("\n") if exists else [one]
+        texts = read_text(path).replace("\r\n", "\n").split("\n") if exists else [one]
         yield from ((text, text) for text in texts if text or not exists)
         return
     if not exists:

@@ -135,6 +135,21 @@ def open_source(
     raise InputError(f"{path}: an unknown format", f"what can be read ends with {', '.join(FILES)}")
 
 
+def reachable(data: str) -> str:
+    """The data that something was begun on, as it was named then.
+
+    Raises:
+        InputError: it is not there, seen from the current folder.
+    """
+    named = data in BUILT_IN or data in CORPORA or data.startswith(PREFIX)
+    if not named and not os.path.exists(data):
+        raise InputError(
+            f"the data was {data!r}, which is not to be found from the folder {str(Path.cwd())!r}",
+            "go to the folder where it was begun, or name the data",
+        )
+    return data
+
+
 def unlabelled(data: Any) -> bool:
     """Whether data is text, and nothing says what a label would be: texts, a corpus that is built in, a file of text, a
     folder of such without folders of classes, or rows with one column, or with instructions or messages.

@@ -37,12 +37,17 @@ def read_texts(found: Classes, asked: Asked, report: Report) -> Source:
 
 def _fill(place: Path, root: Path, items: Sequence[Item], report: Report) -> None:
     draft = Draft(place, lambda number: str(items[number].path))
-    for item, text in read_each(_read, items, "texts", report):
+    for item, text in read_each(read_text, items, "texts", report):
         draft.add(text, item.label, part=item.part)
     draft.finish(root.resolve().name, "text", ["each file is a text"])
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """What is in a file, without the mark of its encoding.
+
+    Raises:
+        InputError: it is not UTF-8, or empty, or cannot be read.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from triarch.core.errors import InputError, near
 from triarch.core.progress import Report
@@ -20,6 +21,7 @@ Kind = Literal["characters", "bytes", "bpe", "words"]
 PAD, UNKNOWN = "[PAD]", "[UNK]"
 END, MASK = "[END]", "[MASK]"
 ENDS = (END, "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]")
+LIKE_AN_END = re.compile(r"eos|eot|end.?of|^\W*end\W*$", re.IGNORECASE)
 SHORT_TEXT = 64
 MOST_TOKENS, FEWEST_TOKENS, BYTES_A_TOKEN = 8_192, 512, 64
 BPE_SAMPLE = 8_000_000
@@ -97,13 +99,29 @@ def encodable(text: str) -> bool:
 def end_of(tokenizer: Tokenizer) -> int | None:
     """The token that stands between documents: [END], or what others call it; None: there is none."""
     added = {token.content: number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
-    return next((added[name] for name in ENDS if name in added), None)
+    likely = (number for name, number in added.items() if LIKE_AN_END.search(name))
+    return next((added[name] for name in ENDS if name in added), min(likely, default=None))
 
 
 def marked(tokenizer: Tokenizer) -> Tokenizer:
     """The tokenizer itself, with [END] and [MASK] added for language models."""
     tokenizer.add_special_tokens([END, MASK])
     return tokenizer
+
+
+def begun(tokenizer: Tokenizer) -> Tokenizer:
+    """One that begins a text with [END] itself, as `encode` does for ours."""
+    end = tokenizer.token_to_id(END)
+    if end is None or tokenizer.post_processor is not None:
+        return tokenizer
+    made = Tokenizer.from_str(tokenizer.to_str())
+    made.post_processor = processors.TemplateProcessing(f"{END} $A", f"{END} $A {END} $B:1", [(END, end)])
+    return made
+
+
+def same(one: Tokenizer, other: Tokenizer) -> bool:
+    """Whether two make the same tokens of any text."""
+    return begun(one).to_str() == begun(other).to_str()
 
 
 def encode(tokenizer: Tokenizer, texts: list[str], max_len: int | None = None) -> list[NDArray[np.int64]]:

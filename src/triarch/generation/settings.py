@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, cast
 
 from triarch.core.errors import InputError
 
@@ -49,17 +50,18 @@ class Settings:
     logprobs: bool = False
 
     def __post_init__(self) -> None:
-        _bounded("max-tokens", self.max_tokens, 1, MOST_TOKENS)
+        _bounded("max-tokens", self.max_tokens, 1, MOST_TOKENS, Integral)
         _bounded("temperature", self.temperature, 0, 100)
         _bounded("repetition-penalty", self.repetition_penalty, 0.01, 100)
-        _bounded("beams", self.beams, 1, MOST_BEAMS)
+        _bounded("beams", self.beams, 1, MOST_BEAMS, Integral)
         _bounded("length-penalty", self.length_penalty, -10, 10)
         if self.top_k is not None:
-            _bounded("top-k", self.top_k, 1, 1 << 31)
+            _bounded("top-k", self.top_k, 1, 1 << 31, Integral)
         for name, share in (("top-p", self.top_p), ("min-p", self.min_p)):
-            if share is not None and not 0 < share <= 1:
+            if share is not None and not (isinstance(share, Real) and 0 < share <= 1):
                 raise InputError(f"--{name} {share}: it is a probability above 0, at most 1", f"leave --{name} out")
-        if len(self.stop) > MOST_STOPS or any(not 0 < len(stop) <= LONGEST_STOP for stop in self.stop):
+        fits = [isinstance(stop, str) and 0 < len(stop) <= LONGEST_STOP for stop in self.stop]
+        if len(fits) > MOST_STOPS or not all(fits):
             raise InputError(
                 f"--stop: at most {MOST_STOPS} strings of 1 to {LONGEST_STOP:,} characters each",
                 "leave out what is empty or longer",
@@ -82,6 +84,7 @@ class Settings:
         return self.temperature == 0
 
 
-def _bounded(name: str, value: float, least: float, most: float) -> None:
-    if not math.isfinite(value) or not least <= value <= most:
-        raise InputError(f"--{name} {value} is out of bounds", f"write a number from {least:,} to {most:,}")
+def _bounded(name: str, value: Any, least: float, most: float, kind: type = Real) -> None:
+    if not isinstance(value, kind) or not least <= cast(float, value) <= most:
+        what = "whole number" if kind is Integral else "number"
+        raise InputError(f"--{name} {value} is out of bounds", f"write a {what} from {least:,} to {most:,}")

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 from triarch.core.budget import FOREVER, Budget, milliseconds, whole
 from triarch.core.errors import InputError, near
 from triarch.core.spec import Spec
+from triarch.data.open import reachable
 from triarch.tasks import registry as tasks
 from triarch.tasks.task import Task
 from triarch.training.recipe import Recipe, make
@@ -198,4 +199,4 @@ class Options:
                 "it was begun on data from memory" if begun else "no data is named",
                 f"in Python: triarch.{self.VERB}(data, resume=…)" if begun else f"triarch {self.VERB} digits …, say",
             )
-        return self.data if data is None else data
+        return reachable(str(self.data)) if data is None else data

@@ -15,6 +15,7 @@ from triarch.core.progress import Report, silent
 from triarch.core.spec import Spec
 from triarch.data.dataset import Dataset, prepare
 from triarch.data.preprocess import Preprocessor
+from triarch.data.tokens import same
 from triarch.model import build, needed
 from triarch.models import registry
 from triarch.race.arms import INPUTS, MARK, Arm
@@ -93,7 +94,7 @@ def _prepared(place: str, artifact: Artifact, dataset: Dataset, report: Report) 
 def _of_tokens(place: str, artifact: Artifact, dataset: Dataset) -> Dataset:
     """Blocks of a corpus, which are counted in tokens: so all candidates must have the same ones."""
     theirs, ours = artifact.preprocessor, dataset.preprocessor
-    if theirs.reader.to_str() != ours.reader.to_str():
+    if not same(theirs.reader, ours.reader):
         raise InputError(
             f"--from {place}: it has another tokenizer, so that items would not be the same for all",
             f"race all with its own: --tokenizer {Path(place) / 'tokenizer.json'}",

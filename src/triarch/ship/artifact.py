@@ -28,6 +28,7 @@ from triarch.data.preprocess import Preprocessor, collate
 from triarch.data.source import Inputs
 from triarch.data.times import written
 from triarch.generation.settings import Settings
+from triarch.layers.position import places_of
 from triarch.model import Model, Pair, build
 from triarch.tasks import registry as tasks
 from triarch.tasks.forecast import QUANTILES
@@ -130,14 +131,20 @@ class Artifact:
             )
         wanted = f"token ids (B T) from 0 to {spec.vocab_size - 1} are wanted"
         try:
-            ids = torch.as_tensor(token_ids)
-        except (TypeError, ValueError) as error:
-            raise InputError(wanted, "give rows of one length") from error
-        if ids.is_floating_point() or ids.ndim != 2 or not ids.numel():
-            raise InputError(f"{wanted}, not shape {tuple(ids.shape)} of {ids.dtype}")
-        if ids.min() < 0 or ids.max() >= spec.vocab_size:
-            raise InputError(f"{wanted}, not {int(ids.min())} to {int(ids.max())}")
-        ids = ids.long()
+            given = torch.as_tensor(token_ids)
+            ids = given.long()
+            low, high = (int(ids.min()), int(ids.max())) if ids.numel() else (0, -1)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(wanted, "give rows of one length, of whole numbers") from error
+        if given.dtype == torch.bool or given.is_floating_point() or given.is_complex() or ids.ndim != 2 or low > high:
+            raise InputError(f"{wanted}, not shape {tuple(given.shape)} of {given.dtype}")
+        if low < 0 or high >= spec.vocab_size:
+            raise InputError(f"{wanted}, not {low} to {high}")
+        if (places := places_of(self.model)) is not None and ids.shape[1] > places:
+            raise InputError(
+                f"{ids.shape[1]:,} tokens are more than the {places:,} places that were learned",
+                f"give fewer; `triarch finetune --context {ids.shape[1]}` makes a model for as many",
+            )
         self.model.eval()
         with torch.inference_mode():
             logits: Tensor = self.model(Batch(ids))
@@ -244,7 +251,10 @@ class Artifact:
         """One input alone → a list of one; grey images may come without their channel."""
         modality, shape = self.config.spec.modality, self.config.spec.shape
         if modality == "text":
-            return [inputs] if isinstance(inputs, str) else list(inputs)
+            texts = [inputs] if isinstance(inputs, str) else list(inputs)
+            if any(not isinstance(text, str) for text in texts):
+                raise InputError("texts are wanted", "give a list of strings")
+            return texts
         if modality == "series":
             single = isinstance(inputs, np.ndarray) and (inputs.ndim == 1 or inputs.shape[1:] == shape[1:])
             return [inputs] if single else list(inputs)

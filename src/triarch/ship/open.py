@@ -18,6 +18,8 @@ def load(folder: str | Path, base: str | Path | None = None) -> Artifact:
     Raises:
         InputError: the folder is none of these, is incomplete or was changed, or its model would compute otherwise.
     """
+    if not isinstance(folder, str | Path):
+        raise InputError(f"the folder of a model is wanted, not {type(folder).__name__}", "give its path")
     folder = Path(folder)
     if adapters.is_adapter(folder):
         return adapters.apply(folder, _whole(adapters.base_of(folder) if base is None else Path(base)))

@@ -16,7 +16,7 @@ from triarch.core.errors import InputError, near
 from triarch.core.files import whole_folder, write_json, write_text
 from triarch.core.spec import Logits, Spec, Target
 from triarch.data.preprocess import Preprocessor, Settings
-from triarch.data.tokens import END, MASK, PAD, UNKNOWN, end_of, special
+from triarch.data.tokens import MASK, PAD, UNKNOWN, begun, end_of, special
 from triarch.layers.backbone import Backbone
 from triarch.model import build, needed
 from triarch.models import registry
@@ -118,7 +118,7 @@ def write(artifact: Artifact, folder: Path, most: int = SHARD) -> Path:
             made, [pair.their_shapes(ours) for pair in pairs], lambda number: pairs[number].to_theirs(ours), most
         )
         if tokenizer is not None:
-            write_text(made / TOKENIZER, _begun(tokenizer).to_str())
+            write_text(made / TOKENIZER, begun(tokenizer).to_str())
             write_template(made, template)
             about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.max_len}
             write_json(made / "tokenizer_config.json", {**about, **roles})
@@ -134,16 +134,6 @@ def _roles(tokenizer: Tokenizer) -> dict[str, str]:
     if end is None or (token := str(tokenizer.id_to_token(end))) in roles.values():
         return roles
     return roles | dict.fromkeys(("bos_token", "eos_token"), token)
-
-
-def _begun(tokenizer: Tokenizer) -> Tokenizer:
-    """One that begins a text with [END], as `encode` does for ours."""
-    end = tokenizer.token_to_id(END)
-    if end is None or tokenizer.post_processor is not None:
-        return tokenizer
-    begun = Tokenizer.from_str(tokenizer.to_str())
-    begun.post_processor = TemplateProcessing(f"{END} $A", f"{END} $A {END} $B:1", [(END, end)])
-    return begun
 
 
 def layout_of(artifact: Artifact) -> str:

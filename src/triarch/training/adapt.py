@@ -1,8 +1,9 @@
 """A trained network on its way to another task: what is taken over from it, and what of it may change.
 
-`full`: everything. `head`: the backbone stays as it is. `gradual`: stage after stage from the head down, each with a
-smaller learning rate than the one above (Howard, Ruder 2018, arXiv 1801.06146). `lora`: the backbone stays, and to each
-of its matrices one of low rank is added (Hu et al. 2021, arXiv 2106.09685), which is merged in at the end.
+`full`: everything. `head`: the backbone stays as it is, but for the table of tokens where the head shares it.
+`gradual`: stage after stage from the head down, each with a smaller learning rate than the one above (Howard, Ruder
+2018, arXiv 1801.06146). `lora`: the backbone stays, and to each of its matrices one of low rank is added (Hu et al.
+2021, arXiv 2106.09685), which is merged in at the end.
 """
 
 from __future__ import annotations
@@ -90,6 +91,9 @@ def adapt(model: Model, how: Adapt) -> None:
         for module, name in matrices(body) if how.method == "lora" else ():
             weight = getattr(module, name)
             parametrize.register_parametrization(module, name, LowRank(weight, how.rank, how.alpha))
+    vocabulary = getattr(model.head, "vocabulary", None)
+    if how.method == "head" and vocabulary is not None:
+        vocabulary.table.requires_grad_(True)
 
 
 def matrices(module: nn.Module) -> list[tuple[nn.Module, str]]:

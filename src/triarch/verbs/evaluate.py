@@ -40,6 +40,7 @@ def evaluate(
     from triarch.core.progress import progress
     from triarch.data.asked import names
     from triarch.data.dataset import prepare
+    from triarch.data.open import reachable
     from triarch.measure.statistics import score_interval
     from triarch.ship.open import load
     from triarch.training import recipe as recipes
@@ -64,7 +65,7 @@ def evaluate(
             raise InputError(
                 f"{artifact} does not know where its data is", "name the data: triarch evaluate ARTIFACT DATA"
             )
-        data, asked = recipe.data, recipe
+        data, asked = reachable(recipe.data), recipe
     elif spec.target.kind == "future":
         future = spec.future
         known, others = future.channels[1 : 1 + future.known], future.channels[1 + future.known :]

@@ -38,8 +38,9 @@ def finetune(
             sentence-transformers or peft.
         data: as `train` takes it. A causal language model learns to answer from rows with `instruction`, `input` (may
             be left out) and `output`, or with `messages`, lists of objects with `role` and `content`.
-        adapt: full: all weights; head: the backbone stays; gradual: stage by stage from the head down, with --steps or
-            --epochs; lora: matrices of low rank are added to the backbone, and merged in at the end.
+        adapt: full: all weights; head: the backbone stays, but for the table of tokens that a head of a language model
+            shares; gradual: stage by stage from the head down, with --steps or --epochs; lora: matrices of low rank are
+            added to the backbone, and merged in at the end.
         steps: stop after this many steps.
         epochs: stop after this many passes over the training split; 10 where no limit is given.
         seconds: stop after this time.

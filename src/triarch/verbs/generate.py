@@ -113,12 +113,13 @@ def _writers(
 ) -> tuple[Writer, Writer | None]:
     """The model, and the one that runs ahead; both can go on with all that is asked."""
     from triarch.core.errors import InputError
+    from triarch.data.tokens import same
     from triarch.ship.open import load
     from triarch.ship.writer import Writer
 
     writer = Writer(load(artifact), chat)
     ahead = None if draft is None else Writer(load(draft))
-    if ahead is not None and ahead.tokenizer.to_str() != writer.tokenizer.to_str():
+    if ahead is not None and not same(ahead.tokenizer, writer.tokenizer):
         raise InputError(
             f"{draft} has another tokenizer than {artifact}",
             f"train the draft with --tokenizer {artifact}/tokenizer.json",
@@ -175,6 +176,7 @@ def _asked(prompt: str | None, prompts: Path | None, seed: int, chat: bool) -> l
     """The prompts, each with its seed."""
     import io
     import json
+    from numbers import Integral
 
     from triarch.core.errors import InputError
 
@@ -182,10 +184,12 @@ def _asked(prompt: str | None, prompts: Path | None, seed: int, chat: bool) -> l
         raise InputError("one of --prompt and --prompts is wanted", 'triarch generate ARTIFACT --prompt "Once"')
     if prompt is not None and not isinstance(prompt, str):
         raise InputError(f"the prompt is no text: {type(prompt).__name__}", "several are given as a file, prompts=")
-    if not 0 <= seed < 1 << 63:
+    if not isinstance(seed, Integral) or not 0 <= seed < 1 << 63:
         raise InputError(f"--seed {seed} is out of bounds", "write a whole number, 0 or more")
     if prompts is None:
-        return [(prompt or "", seed)]
+        return [(prompt or "", int(seed))]
+    if not isinstance(prompts, str | Path):
+        raise InputError(f"prompts is no path: {type(prompts).__name__}", "write them into a file, a line each")
     try:
         lines = io.StringIO(Path(prompts).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -244,6 +244,7 @@ def _asked(data: Any, given: dict[str, Any]) -> tuple[Any, Any]:
 def _resumed(data: Any, folder: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     """The recipe of an interrupted training, and its data."""
     from triarch.core.errors import InputError
+    from triarch.data.open import reachable
     from triarch.training import recipe as recipes
 
     if given:
@@ -252,7 +253,6 @@ def _resumed(data: Any, folder: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     if not path.is_file() or (folder / "run" / "options.json").is_file():
         raise InputError(f"{folder} holds no training to go on with", "give the --out of a `triarch train`")
     chosen = recipes.make(recipes.read(path))
-    place = chosen.data if data is None else data
-    if place is None:
+    if data is None and chosen.data is None:
         raise InputError(f"{folder} was trained on data from memory", "in Python: triarch.train(data, resume=…)")
-    return chosen, place
+    return chosen, reachable(str(chosen.data)) if data is None else data

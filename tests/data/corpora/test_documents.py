@@ -116,3 +116,16 @@ def test_a_bad_line_is_told_by_its_number_wherever_its_piece_begins(tmp_path):
     piece = Piece(path=path, kind="jsonl", start=20 * len(lines[0]), stop=size, column="text")
     with pytest.raises(InputError, match=r"a.jsonl: line 34: "):
         list(documents(piece))
+
+
+def test_a_row_that_is_cut_is_told_as_too_long(tmp_path, monkeypatch):
+    for module in ("documents", "portions"):
+        monkeypatch.setattr(f"triarch.data.corpora.{module}.LONGEST_ROW", 200)
+    monkeypatch.setattr("triarch.data.corpora.portions.SMALLEST", 1_000)
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "short"}\n' + json.dumps({"text": LINES[:9_000]}) + "\n")
+    pieces = [piece for portion in survey(str(path)).portions for piece in portion]
+    assert len(pieces) > 2
+    for piece in pieces:
+        with pytest.raises(InputError, match=r"line 2.*is longer than"):
+            list(documents(piece))

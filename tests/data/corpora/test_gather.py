@@ -272,3 +272,16 @@ def test_anyone_s_tokenizer(place):
     ours.save(str(place / "tokenizer.json"))
     found = gather(str(texts), tokenizer=str(place / "tokenizer.json"))
     assert texts_of(found) == [prose(number) for number in range(60)]
+
+
+def test_a_corpus_is_the_same_from_every_folder(place, monkeypatch):
+    """Another file of the same name lies where it is asked for the second time."""
+    for folder, first in (("here", 0), ("there", 100)):
+        (place / folder).mkdir()
+        (place / folder / "x.txt").write_text("".join(map(prose, range(first, first + 60))), encoding="utf-8")
+    monkeypatch.chdir(place / "here")
+    written = texts_of(gather("x.txt", tokenizer="bytes"))
+    monkeypatch.chdir(place / "there")
+    again = gather("../here/x.txt", tokenizer="characters")
+    assert texts_of(again) == written
+    assert texts_of(gather("x.txt", tokenizer="bytes")) != written

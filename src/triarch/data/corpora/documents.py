@@ -36,6 +36,7 @@ KINDS: dict[str, Kind] = {
 STRETCH = 64 << 10
 SHORTEST_STRETCH, STRETCHES = 2 << 10, 64
 LONGEST_ROW = 64 << 20
+TOO_LONG = f"is longer than {LONGEST_ROW >> 20} MB"
 ROWS = 256
 SERIES_HEAD = 64 << 10
 SERIES_MARKS = (b"@problemname", b"@timestamps", b"@missing", b"@univariate", b"@dimension", b"@equallength", b"@data")
@@ -155,7 +156,12 @@ def to_line_end(file: BinaryIO, content: bytes, most: int) -> bytes:
 
 def _jsonl(piece: Piece) -> Iterator[bytes]:
     with open_plain(piece.path) as file:
-        file.seek(piece.start)
+        file.seek(max(0, piece.start - 1))
+        if piece.start and file.read(1) != b"\n":
+            raise InputError(
+                f"{piece.path}: line {_line_number(piece.path, piece.start)}: {TOO_LONG}",
+                "a text of it in rows of its own, or in a .txt",
+            )
         while file.tell() < piece.stop or piece.stop < 0:
             place = file.tell()
             line = file.readline(LONGEST_ROW + 1)
@@ -165,7 +171,7 @@ def _jsonl(piece: Piece) -> Iterator[bytes]:
                 continue
             try:
                 if len(line) > LONGEST_ROW:
-                    raise ValueError(f"is longer than {LONGEST_ROW >> 20} MB")
+                    raise ValueError(TOO_LONG)
                 yield _text(json.loads(line.decode("utf-8", "surrogateescape")), piece.column)
             except (ValueError, RecursionError) as error:
                 raise InputError(

@@ -34,7 +34,7 @@ from triarch.data.known import SPLITS
 from triarch.data.tokenizer_file import read_tokenizer
 from triarch.data.tokens import BPE_SAMPLE, end_of
 
-VERSION = 2
+VERSION = 3
 SUMMARY, SIGNATURES = "removed.json", "signatures"
 SAMPLED = 32
 SHARES = (0.0, 0.3, 0.35, 0.4, 1.0)

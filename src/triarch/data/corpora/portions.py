@@ -35,7 +35,7 @@ SMALLEST, MOST_PORTIONS = 16 << 20, 256
 
 
 class Plan(BaseModel):
-    """What is read, and how it is parted.
+    """What is read, by absolute paths, and how it is parted.
 
     Attributes:
         size: bytes of the files.
@@ -69,8 +69,9 @@ def survey(place: str, column: str = "") -> Plan:
         notes: list[str] = []
     else:
         root = Path(place)
-        name = root.resolve().name
         files, notes = _files(root)
+        there = root.resolve()
+        name, files = there.name, [(there / path.relative_to(root), kind, part) for path, kind, part in files]
     sizes = [path.stat().st_size for path, _, _ in files]
     total = sum(sizes)
     if not total:
@@ -260,7 +261,9 @@ def _hub(place: str) -> tuple[str, list[tuple[Path, Kind, str]]]:
         raise InputError(f"{place}: what is its split {strange[0]!r} for?", near(strange[0], PARTS))
     parts = {split: PARTS[split] if len(splits) > 1 else "" for split in splits}
     files: list[tuple[Path, Kind, str]] = [
-        (Path(file["filename"]), "arrow", parts[split]) for split, one in splits.items() for file in one.cache_files
+        (Path(file["filename"]).absolute(), "arrow", parts[split])
+        for split, one in splits.items()
+        for file in one.cache_files
     ]
     if not files:
         raise InputError(f"{place}: there are no items")
