@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from triarch.core.errors import InputError
-from triarch.data.tokens import end_of, special
+from triarch.data.tokens import NAME_AN_END, end_of, special
 
 Message = Mapping[str, str]
 Dialogue = Sequence[Message]
@@ -116,7 +116,7 @@ def plain(tokenizer: Tokenizer) -> Template:
     """
     end = end_of(tokenizer)
     if end is None:
-        raise InputError("the tokenizer has no token that could end an answer", "train with another")
+        raise InputError("the tokenizer has no token that could end an answer", NAME_AN_END)
     first = tokenizer.encode("a").ids[:1]
     begin = first[0] if set(first) & set(special(tokenizer)) else end
     return Template(PLAIN, str(tokenizer.id_to_token(begin)), str(tokenizer.id_to_token(end)))

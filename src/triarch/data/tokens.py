@@ -22,6 +22,7 @@ PAD, UNKNOWN = "[PAD]", "[UNK]"
 END, MASK = "[END]", "[MASK]"
 ENDS = (END, "<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]")
 LIKE_AN_END = re.compile(r"eos|eot|end.?of|^\W*end\W*$", re.IGNORECASE)
+NAME_AN_END = "call the special token that ends texts so in tokenizer.json: </s>, <|eot|> or the like"
 SHORT_TEXT = 64
 MOST_TOKENS, FEWEST_TOKENS, BYTES_A_TOKEN = 8_192, 512, 64
 BPE_SAMPLE = 8_000_000

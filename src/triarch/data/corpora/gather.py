@@ -32,7 +32,7 @@ from triarch.data.corpora.records import RECORD, Records, each
 from triarch.data.corpora.shards import Shards
 from triarch.data.known import SPLITS
 from triarch.data.tokenizer_file import read_tokenizer
-from triarch.data.tokens import BPE_SAMPLE, end_of
+from triarch.data.tokens import BPE_SAMPLE, NAME_AN_END, end_of
 
 VERSION = 3
 SUMMARY, SIGNATURES = "removed.json", "signatures"
@@ -110,7 +110,7 @@ def gather(
         fitted, notes = foreign
         end = end_of(fitted)
         if end is None:
-            raise InputError(f"{place}: the tokenizer has no token between documents", "train with another")
+            raise InputError(f"{place}: the tokenizer has no token between documents", NAME_AN_END)
         content = fitted.to_str()
         stage = f"tokens-{blake2b(content.encode() + dealt.tobytes(), digest_size=8).hexdigest()}"
         write_text(folder / stage / TOKENIZER, content)
