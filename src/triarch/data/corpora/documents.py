@@ -160,7 +160,7 @@ def _jsonl(piece: Piece) -> Iterator[bytes]:
         if piece.start and file.read(1) != b"\n":
             raise InputError(
                 f"{piece.path}: line {_line_number(piece.path, piece.start)}: {TOO_LONG}",
-                "a text of it in rows of its own, or in a .txt",
+                "part the text into several rows, or give it as a .txt",
             )
         while file.tell() < piece.stop or piece.stop < 0:
             place = file.tell()
