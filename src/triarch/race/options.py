@@ -187,8 +187,11 @@ class Options:
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read", "start anew") from error
 
-    def named(self, data: Any) -> Any:
+    def named(self, data: Any, resumed: bool) -> Any:
         """`data`, or what it was said to be.
+
+        Args:
+            resumed: whether that was said in a command before this one.
 
         Raises:
             InputError: neither is there.
@@ -199,4 +202,6 @@ class Options:
                 "it was begun on data from memory" if begun else "no data is named",
                 f"in Python: triarch.{self.VERB}(data, resume=…)" if begun else f"triarch {self.VERB} digits …, say",
             )
-        return reachable(str(self.data)) if data is None else data
+        if data is not None:
+            return data
+        return reachable(str(self.data)) if resumed else self.data

@@ -129,7 +129,7 @@ def choose(
         if data is not None:
             given["data"] = str(data) if isinstance(data, str | Path) else None
         options = Options.of({**(read(recipe) if recipe else {}), **given})
-    data = options.named(data)
+    data = options.named(data, resume is not None)
     if options.seconds is not None and not SHORTEST <= options.seconds <= LONGEST:
         raise InputError(f"--seconds {options.seconds:g}: a race takes from {SHORTEST} to {LONGEST}")
     if options.steps is not None and options.steps < 1:

@@ -93,7 +93,7 @@ def scale(
         wanted = Wanted.resumed(resume, bool(given or out))
     else:
         wanted = Wanted.of({**given, "data": str(data) if isinstance(data, str | Path) else None})
-    data, limit = wanted.named(data), wanted.limit
+    data, limit = wanted.named(data, resume is not None), wanted.limit
     if not SHORTEST <= limit <= LONGEST:
         raise InputError(f"--seconds {limit:g}: a forecast takes from {SHORTEST} to {LONGEST}")
     if not wanted.models:
